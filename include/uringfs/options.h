@@ -1,0 +1,89 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Options of one log, and what the device underneath turned out to be.
+
+#ifndef URINGFS_OPTIONS_H_
+#define URINGFS_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "uringfs/status.h"
+
+namespace uringfs {
+
+// In which order the bytes of a log may reach the file.
+enum class WriteMode : uint8_t {
+  // Strictly in stream order: one write in flight. After a crash the file
+  // holds a prefix of the stream. For write-ahead logs.
+  kSerialised,
+  // Full buffers are in flight side by side and may land in any order, never
+  // further from the tail than the ring is large. For files nobody reads
+  // before they are synced.
+  kTailLocalised,
+};
+
+// Whether writes go round the page cache.
+enum class DirectIo : uint8_t {
+  kOptional,  // O_DIRECT where the file system has it, buffered otherwise
+  kRequired,  // fail Open where O_DIRECT is refused
+  kOff,       // always buffered
+};
+
+// How writes are handed to the kernel.
+enum class IoEngine : uint8_t {
+  kAuto,    // io_uring where it is to be had, pwrite otherwise
+  kUring,   // fail Open where io_uring is refused
+  kPwrite,  // pwrite and fdatasync
+};
+
+// What to do with a file that already stands at the path.
+enum class OpenMode : uint8_t {
+  // Start an empty file with a *new inode*: late writes of a process that was
+  // killed must not land in it.
+  kCreate,
+  // Append behind the bytes that are there; the file is created if missing.
+  kResume,
+};
+
+struct LogOptions {
+  WriteMode write_mode = WriteMode::kSerialised;
+  OpenMode open_mode = OpenMode::kCreate;
+  DirectIo direct_io = DirectIo::kOptional;
+  IoEngine io_engine = IoEngine::kAuto;
+
+  // Size of one flush buffer in bytes: a power of two from 4 KiB to 4 MiB.
+  uint32_t buffer_bytes = 256 * 1024;
+  // Flush buffers in the ring: 2 to 1024. buffer_bytes * buffers_count is the
+  // memory a log takes while it is open, and the furthest a byte can lie from
+  // the tail in tail-localised mode. At most 1 GiB in all.
+  uint32_t buffers_count = 4;
+  // Writes in flight at once in tail-localised mode: 1 to 64.
+  uint32_t writes_in_flight = 4;
+
+  // OK, or InvalidArgument that names the field and its range.
+  Status Validate() const;
+};
+
+// What was chosen for a file, and why. Constant after Open, but for the two
+// fall-backs that can only be found out by writing; those change `reason`.
+struct IoChoice {
+  bool uses_io_uring = false;
+  bool uses_direct_io = false;
+  bool uses_registered_buffers = false;
+  // One sentence; empty if everything asked for was to be had.
+  std::string reason;
+
+  // "io_uring, O_DIRECT, registered buffers" or, for example,
+  // "pwrite, O_DIRECT (io_uring_setup: Operation not permitted ...)".
+  std::string ToString() const;
+};
+
+// What a log with `options` would get in `directory` (which must exist).
+// Writes nothing there. Errors: those of looking at the directory.
+Status ProbeIo(const std::string& directory, const LogOptions& options,
+               IoChoice* choice);
+
+}  // namespace uringfs
+
+#endif  // URINGFS_OPTIONS_H_

@@ -1,0 +1,57 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "uringfs/options.h"
+
+#include <string>
+
+#include "src/base/align.h"
+
+namespace uringfs {
+namespace {
+
+constexpr uint32_t kMinBufferBytes = 4096;
+constexpr uint32_t kMaxBufferBytes = 4u << 20;
+constexpr uint32_t kMinBuffers = 2;
+constexpr uint32_t kMaxBuffers = 1024;
+constexpr uint64_t kMaxRingBytes = 1ull << 30;
+constexpr uint32_t kMaxWritesInFlight = 64;
+
+Status OutOfRange(const char* field, uint64_t value, const char* range) {
+  return Status::InvalidArgument(std::string(field) + " = " +
+                                 std::to_string(value) + ": must be " + range);
+}
+
+}  // namespace
+
+Status LogOptions::Validate() const {
+  if (!IsPowerOfTwo(buffer_bytes) || buffer_bytes < kMinBufferBytes ||
+      buffer_bytes > kMaxBufferBytes) {
+    return OutOfRange("buffer_bytes", buffer_bytes,
+                      "a power of two from 4 KiB to 4 MiB");
+  }
+  if (buffers_count < kMinBuffers || buffers_count > kMaxBuffers) {
+    return OutOfRange("buffers_count", buffers_count, "from 2 to 1024");
+  }
+  if (uint64_t{buffer_bytes} * buffers_count > kMaxRingBytes) {
+    return OutOfRange("buffer_bytes * buffers_count",
+                      uint64_t{buffer_bytes} * buffers_count, "at most 1 GiB");
+  }
+  if (writes_in_flight < 1 || writes_in_flight > kMaxWritesInFlight) {
+    return OutOfRange("writes_in_flight", writes_in_flight, "from 1 to 64");
+  }
+  return Status::Ok();
+}
+
+std::string IoChoice::ToString() const {
+  std::string text = uses_io_uring ? "io_uring" : "pwrite";
+  text += uses_direct_io ? ", O_DIRECT" : ", buffered";
+  if (uses_registered_buffers) {
+    text += ", registered buffers";
+  }
+  if (!reason.empty()) {
+    text += " (" + reason + ")";
+  }
+  return text;
+}
+
+}  // namespace uringfs

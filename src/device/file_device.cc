@@ -1,0 +1,73 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "src/device/file_device.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "src/base/assert.h"
+#include "src/device/check_write.h"
+
+namespace uringfs {
+
+FileDevice::FileDevice(std::unique_ptr<DirectFile> file, const IoChoice& choice)
+    : file_(std::move(file)), choice_(choice) {
+  file_->AddReason(choice.reason);
+  finished_.reserve(kMaxInFlight);
+}
+
+FileDevice::~FileDevice() { URINGFS_CHECK_EQ(in_flight_, 0u); }
+
+void FileDevice::Admit(Write* write) {
+  CheckWrite(*write);
+  URINGFS_CHECK_LT(in_flight_, kMaxInFlight);
+  write->error = 0;
+  write->done_bytes = 0;
+  write->attempts = 0;
+  ++in_flight_;
+}
+
+void FileDevice::Finish(Write* write) {
+  URINGFS_CHECK_LT(finished_.size(), in_flight_);
+  finished_.push_back(write);
+}
+
+size_t FileDevice::TakeFinished(Write** done, size_t capacity) {
+  const size_t count = std::min(capacity, finished_.size());
+  const auto end = finished_.begin() + static_cast<std::ptrdiff_t>(count);
+  std::copy(finished_.begin(), end, done);
+  finished_.erase(finished_.begin(), end);
+  in_flight_ -= count;
+  return count;
+}
+
+Status FileDevice::MakeDurable(SyncKind kind) {
+  return file_->MakeDurable(kind);
+}
+
+Status FileDevice::Resize(uint64_t bytes) {
+  URINGFS_CHECK_EQ(in_flight_, 0u);
+  return file_->Resize(bytes);
+}
+
+Status FileDevice::Read(uint64_t offset, char* data, size_t bytes,
+                        size_t* got) {
+  CheckRead(offset, data, bytes);
+  return file_->Read(offset, data, bytes, got);
+}
+
+Status FileDevice::Close() {
+  URINGFS_CHECK_EQ(in_flight_, 0u);
+  return file_->Close();
+}
+
+void FileDevice::SetLifetimeHint(int hint) { file_->SetLifetimeHint(hint); }
+
+IoChoice FileDevice::choice() const {
+  IoChoice choice = choice_;
+  choice.uses_direct_io = file_->direct();
+  choice.reason = file_->reason();
+  return choice;
+}
+
+}  // namespace uringfs

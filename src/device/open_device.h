@@ -1,0 +1,41 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Opening a file as a Device: which inode, O_DIRECT or not, io_uring or pwrite.
+
+#ifndef URINGFS_DEVICE_OPEN_DEVICE_H_
+#define URINGFS_DEVICE_OPEN_DEVICE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "src/device/device.h"
+#include "src/device/io_context.h"
+
+#include "uringfs/options.h"
+#include "uringfs/status.h"
+
+namespace uringfs {
+
+struct OpenedDevice {
+  std::unique_ptr<Device> device;
+  uint64_t size_bytes = 0;  // of the file as found; 0 after kCreate
+  uint64_t device_id = 0;   // st_dev
+  uint64_t inode = 0;       // st_ino
+};
+
+// Opens `path` by `options`. `context` is borrowed until the device is gone.
+//
+// The directory is *not* made durable: a new file's name can be lost with the
+// power even after MakeDurable. RocksDB syncs its directories itself; who uses
+// the core alone does so once after creating a log.
+//
+// Errors: NotSupported where `options` demand what is not to be had (a refused
+// io_uring leaves the path untouched, refused O_DIRECT an empty file);
+// InvalidArgument if `path` is no regular file; else the errno of the call.
+Status OpenDevice(const std::string& path, const LogOptions& options,
+                  IoContext* context, OpenedDevice* opened);
+
+}  // namespace uringfs
+
+#endif  // URINGFS_DEVICE_OPEN_DEVICE_H_

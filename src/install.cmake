@@ -1,0 +1,52 @@
+# What `cmake --install` puts where. Run at the end of the top directory, when
+# the plugin's targets, if any, are there.
+#
+#   uringfs::core     headers and archive; needs threads and liburing
+#   uringfs::rocksdb  find_package(uringfs COMPONENTS rocksdb); needs RocksDB
+#   liburingfs.so     for LD_PRELOAD
+
+set(uringfs_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/uringfs)
+set(uringfs_source_dir ${CMAKE_CURRENT_LIST_DIR})
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/uringfs
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(TARGETS uringfs_core EXPORT uringfsTargets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT uringfsTargets NAMESPACE uringfs::
+  DESTINATION ${uringfs_config_dir})
+
+# In a set of its own: a consumer of the core needs no RocksDB.
+if(TARGET uringfs)
+  set_target_properties(uringfs PROPERTIES EXPORT_NAME rocksdb)
+  install(FILES ${PROJECT_SOURCE_DIR}/plugin/uringfs_file_system.h
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/uringfs/rocksdb)
+  install(TARGETS uringfs EXPORT uringfsRocksdbTargets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT uringfsRocksdbTargets NAMESPACE uringfs::
+    DESTINATION ${uringfs_config_dir})
+endif()
+if(TARGET uringfs_module)
+  install(TARGETS uringfs_module
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
+
+configure_package_config_file(${uringfs_source_dir}/uringfsConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/uringfsConfig.cmake
+  INSTALL_DESTINATION ${uringfs_config_dir}
+  NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(
+  ${PROJECT_BINARY_DIR}/uringfsConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  ${PROJECT_BINARY_DIR}/uringfsConfig.cmake
+  ${PROJECT_BINARY_DIR}/uringfsConfigVersion.cmake
+  DESTINATION ${uringfs_config_dir})
+
+# pkg-config: relative to where the file is found, so that a staged or moved
+# prefix works.
+file(RELATIVE_PATH uringfs_pc_prefix
+  ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+configure_file(${uringfs_source_dir}/uringfs.pc.in
+  ${PROJECT_BINARY_DIR}/uringfs.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/uringfs.pc
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -1,0 +1,206 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "src/log/flusher.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "src/base/align.h"
+#include "src/base/assert.h"
+
+namespace uringfs {
+namespace {
+constexpr size_t kReapAtOnce = 16;
+}  // namespace
+
+Flusher::Flusher(FlushRing<>* ring, Device* device, Watermark* written,
+                 char* tail_block, uint32_t max_in_flight, std::string path)
+    : ring_(ring),
+      device_(device),
+      written_(written),
+      tail_block_(tail_block),
+      path_(std::move(path)),
+      flights_(std::min<size_t>(max_in_flight, device->max_in_flight())) {}
+
+void Flusher::Start(uint64_t offset, uint64_t physical) {
+  URINGFS_CHECK_EQ(device_->in_flight(), 0u);
+  submitted_ = offset;
+  taken_ = 0;
+  recycled_ = 0;
+  physical_end_ = physical;
+  mark_ = Mark();
+  written_->Reset(offset);
+}
+
+bool Flusher::Step(uint64_t wanted, bool wait) {
+  bool moved = Reap(0) > 0;
+  moved = SubmitReady(wanted) || moved;
+  if (!moved && wait && device_->in_flight() > 0) {
+    moved = Reap(1) > 0;
+  }
+  return moved;
+}
+
+void Flusher::Drain() {
+  while (device_->in_flight() > 0) {
+    Reap(1);
+  }
+}
+
+Status Flusher::CutTo(uint64_t bytes) {
+  Drain();
+  if (physical_end_ == bytes) {
+    return Status::Ok();
+  }
+  Status status = device_->Resize(bytes);
+  if (status.ok()) {
+    physical_end_ = bytes;
+  }
+  return status;
+}
+
+Status Flusher::CutToWritten() {
+  Drain();  // first: it moves the watermark
+  return CutTo(written_->value());
+}
+
+size_t Flusher::Reap(size_t min_count) {
+  if (device_->in_flight() == 0) {
+    return 0;
+  }
+  Write* done[kReapAtOnce];
+  const size_t count = device_->Reap(min_count, done, kReapAtOnce);
+  for (size_t i = 0; i < count; ++i) {
+    Complete(&flights_[done[i]->tag]);
+  }
+  // Buffers go back in stream order: the ring needs the oldest first anyway.
+  while (recycled_ < taken_ &&
+         ring_->BeginOf(recycled_ + 1) <= written_->value()) {
+    ring_->Recycle(recycled_++);
+  }
+  return count;
+}
+
+void Flusher::Complete(Flight* flight) {
+  flight->is_used = false;
+  if (!IsAligned(flight->end, kDeviceBlockBytes)) {
+    is_tail_in_flight_ = false;
+  }
+  if (flight->write.error == 0) {
+    written_->Complete(flight->begin, flight->end);
+  } else if (error_.ok()) {
+    error_ =
+        Status::FromErrno(flight->write.error,
+                          "write of bytes " + std::to_string(flight->begin) +
+                              " to " + std::to_string(flight->end),
+                          path_);
+  }
+}
+
+bool Flusher::SubmitReady(uint64_t wanted) {
+  bool moved = false;
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  while (error_.ok() && !is_tail_in_flight_ &&
+         device_->in_flight() < flights_.size() &&
+         NextRange(wanted, &begin, &end)) {
+    Issue(begin, end);
+    moved = true;
+  }
+  return moved;
+}
+
+// The next bytes of the stream that may be written, at most one request.
+bool Flusher::NextRange(uint64_t wanted, uint64_t* begin, uint64_t* end) {
+  const uint64_t seq = ring_->SeqOf(submitted_);
+  if (seq == taken_ && ring_->TryTake(seq)) {
+    ++taken_;
+  }
+  uint64_t limit = 0;
+  if (seq < taken_) {
+    limit = ring_->BeginOf(seq + 1);
+  } else if (submitted_ < wanted) {
+    limit = FilledEnd(seq);
+  }
+  *begin = submitted_;
+  *end = std::min(limit,
+                  AlignDown(submitted_, kDeviceBlockBytes) + kMaxWriteBytes);
+  return *begin < *end;
+}
+
+// How far an open buffer is known to be filled; 0 if that is not known yet.
+uint64_t Flusher::FilledEnd(uint64_t seq) {
+  bool installed = false;
+  const BufferWord word = ring_->Look(seq, &installed);
+  if (!installed || word.phase != BufferPhase::kOpen) {
+    mark_.is_set = false;  // sealed: it will be taken whole
+    return 0;
+  }
+  if (!word.has_writers()) {
+    mark_.is_set = false;
+    return ring_->BeginOf(seq) + word.reserved;
+  }
+  if (mark_.is_set && mark_.seq == seq) {
+    if (word.writers[mark_.epoch] > 0) {
+      return 0;
+    }
+    mark_.is_set = false;
+    return ring_->BeginOf(seq) + mark_.bytes;
+  }
+  BufferWord seen;
+  if (ring_->TryFlip(seq, &seen)) {
+    mark_ = {true, seq, seen.reserved, seen.epoch};
+  }
+  return 0;
+}
+
+void Flusher::Issue(uint64_t begin, uint64_t end) {
+  Flight* flight = FreeFlight();
+  flight->begin = begin;
+  flight->end = end;
+  const uint64_t first_block = AlignDown(begin, kDeviceBlockBytes);
+  const uint64_t last_block = AlignDown(end, kDeviceBlockBytes);
+  const uint64_t seq = ring_->SeqOf(begin);
+  const char* const data = ring_->data(seq);
+  const uint64_t base = ring_->BeginOf(seq);
+
+  Write& write = flight->write;
+  const uint64_t tag = write.tag;
+  write = Write();
+  write.tag = tag;
+  write.offset = first_block;
+  if (first_block < last_block) {
+    write.segments[write.segment_count++] = {
+        data + (first_block - base),
+        static_cast<uint32_t>(last_block - first_block)};
+  }
+  if (last_block < end) {
+    const uint64_t tail_bytes = end - last_block;
+    std::memcpy(tail_block_, data + (last_block - base), tail_bytes);
+    std::memset(tail_block_ + tail_bytes, 0, kDeviceBlockBytes - tail_bytes);
+    write.segments[write.segment_count++] = {tail_block_, kDeviceBlockBytes};
+    is_tail_in_flight_ = true;
+  }
+  submitted_ = end;
+  // Counted when it is submitted: a write that fails may extend the file too.
+  physical_end_ = std::max(physical_end_, AlignUp(end, kDeviceBlockBytes));
+  // relaxed: statistics.
+  counters_.writes.fetch_add(1, std::memory_order_relaxed);
+  counters_.bytes.fetch_add(write.bytes(), std::memory_order_relaxed);
+  device_->Submit(&write);
+}
+
+Flusher::Flight* Flusher::FreeFlight() {
+  for (size_t i = 0; i < flights_.size(); ++i) {
+    if (!flights_[i].is_used) {
+      flights_[i].is_used = true;
+      flights_[i].write.tag = i;
+      return &flights_[i];
+    }
+  }
+  URINGFS_CHECK(false);
+  return nullptr;
+}
+
+}  // namespace uringfs

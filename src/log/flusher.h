@@ -1,0 +1,115 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Flusher: filled bytes become writes; completions become the written
+// watermark and free buffers.
+//
+// Invariants:
+//  (1) submitted() only grows; each byte is submitted once, but for the head
+//      of the tail block, which is written again, unchanged, with what follows.
+//  (2) A block is in flight at most once: nothing is submitted while a write
+//      that ends within a block (a tail write) is in flight.
+//  (3) Bytes under I/O do not change: whole blocks come straight from the ring
+//      and are filled; a partly filled one is written from a copy, padded
+//      with zeros.
+//  (4) Serialised mode has one write in flight; tail-localised at most
+//      writes_in_flight, all within the ring.
+//  (5) After the first error nothing more is submitted, and has_failed() is
+//      true only once nothing is in flight.
+//
+// THREADS: single-owner; see LeaderGate.
+
+#ifndef URINGFS_LOG_FLUSHER_H_
+#define URINGFS_LOG_FLUSHER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "src/device/device.h"
+#include "src/log/watermark.h"
+#include "src/ring/flush_ring.h"
+
+#include "uringfs/status.h"
+
+namespace uringfs {
+
+// Counters any thread may read while the flusher counts.
+struct FlusherCounters {
+  std::atomic<uint64_t> writes{0};
+  std::atomic<uint64_t> bytes{0};
+};
+
+class Flusher {
+ public:
+  // All outlive the flusher. `tail_block` is kDeviceBlockBytes of memory.
+  Flusher(FlushRing<>* ring, Device* device, Watermark* written,
+          char* tail_block, uint32_t max_in_flight, std::string path);
+
+  // The stream below `offset` is written and the file is `physical` bytes
+  // long. REQUIRES: nothing is in flight; the ring was restarted at `offset`.
+  void Start(uint64_t offset, uint64_t physical);
+
+  // One step of progress: reaps what has completed, submits what may be, and
+  // of the current buffer what is filled below `wanted`. Returns whether
+  // anything moved. If nothing did and `wait` is set, waits for a completion;
+  // false then means that the step depends on a writer that is still filling.
+  bool Step(uint64_t wanted, bool wait);
+
+  // Waits until nothing is in flight; submits nothing.
+  void Drain();
+
+  // Drains, then makes the file exactly `bytes` long if it is not.
+  Status CutTo(uint64_t bytes);
+
+  // The same for what is written once nothing is in flight.
+  Status CutToWritten();
+
+  // The first error, once nothing is in flight any more.
+  bool has_failed() const { return !error_.ok() && device_->in_flight() == 0; }
+  const Status& error() const { return error_; }
+  const FlusherCounters& counters() const { return counters_; }
+
+ private:
+  struct Flight {
+    Write write;
+    uint64_t begin = 0;  // stream range that is written when it completes
+    uint64_t end = 0;
+    bool is_used = false;
+  };
+  // What is filled of an open buffer once the old epoch has been left.
+  struct Mark {
+    bool is_set = false;
+    uint64_t seq = 0;
+    uint32_t bytes = 0;
+    uint32_t epoch = 0;
+  };
+
+  size_t Reap(size_t min_count);
+  void Complete(Flight* flight);
+  bool SubmitReady(uint64_t wanted);
+  bool NextRange(uint64_t wanted, uint64_t* begin, uint64_t* end);
+  uint64_t FilledEnd(uint64_t seq);
+  void Issue(uint64_t begin, uint64_t end);
+  Flight* FreeFlight();
+
+  FlushRing<>* const ring_;
+  Device* const device_;
+  Watermark* const written_;
+  char* const tail_block_;
+  const std::string path_;
+
+  std::vector<Flight> flights_;
+  bool is_tail_in_flight_ = false;
+  uint64_t submitted_ = 0;
+  uint64_t taken_ = 0;     // buffers below this sequence were taken
+  uint64_t recycled_ = 0;  // buffers below this sequence were recycled
+  uint64_t physical_end_ = 0;
+  Mark mark_;
+  Status error_;
+  FlusherCounters counters_;
+};
+
+}  // namespace uringfs
+
+#endif  // URINGFS_LOG_FLUSHER_H_

@@ -1,0 +1,189 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// The appending side of LogEngine: claim, fill, leave. No latch is taken but
+// where the ring is exhausted and the device has to be waited for.
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "src/base/assert.h"
+#include "src/log/backoff.h"
+#include "src/log/log_engine.h"
+#include "src/log/slice_reader.h"
+
+namespace uringfs {
+
+Status LogEngine::AppendBatch(const std::string_view* slices, size_t count,
+                              uint64_t* offset) {
+  Status status = CheckUsable();
+  if (!status.ok()) {
+    return status;
+  }
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < count; ++i) {
+    bytes += slices[i].size();
+  }
+  if (bytes == 0) {
+    if (offset != nullptr) {
+      *offset = size();
+    }
+    return status;
+  }
+  Claim claim;
+  status = StartClaim(bytes, &claim);
+  if (!status.ok()) {
+    return status;
+  }
+  const uint64_t begin = claim.begin;
+  SliceReader source(slices);
+  FillParts(claim, &source);
+  while (claim.is_rotating) {
+    status = ContinueClaim(&claim);
+    if (!status.ok()) {
+      AbandonFrom(begin);
+      return status;
+    }
+    FillParts(claim, &source);
+  }
+  // relaxed: statistics.
+  appends_.fetch_add(1, std::memory_order_relaxed);
+  appended_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  if (offset != nullptr) {
+    *offset = begin;
+  }
+  return status;
+}
+
+void LogEngine::FillParts(const Claim& claim, SliceReader* source) {
+  for (uint32_t i = 0; i < claim.part_count; ++i) {
+    source->CopyTo(claim.parts[i].data, claim.parts[i].bytes);
+    Leave(claim.parts[i]);
+  }
+}
+
+void LogEngine::Leave(const ClaimPart& part) {
+  if (ring_.Leave(part)) {
+    Kick();
+  }
+}
+
+// Starts the write of a buffer that became ready. If somebody leads the gate
+// just now nothing is lost: nobody returns from a wait for these bytes without
+// having submitted them.
+void LogEngine::Kick() {
+  flush_gate_.TryExclusive([&] {
+    // A late writer of a log that failed or closed finds nothing to do.
+    if (CheckUsable().ok()) {
+      (void)flusher_.Step(/*wanted=*/0, /*wait=*/false);
+      if (flusher_.has_failed()) {
+        Fail(flusher_.error());
+      }
+    }
+  });
+}
+
+Status LogEngine::StartClaim(uint64_t bytes, Claim* claim) {
+  Backoff backoff;
+  while (true) {
+    switch (ring_.Reserve(bytes, claim)) {
+      case ClaimOutcome::kClaimed:
+        return Status::Ok();
+      case ClaimOutcome::kBusy:
+        backoff.Pause();
+        break;
+      case ClaimOutcome::kExhausted:
+        WaitForSpace();
+        break;
+    }
+    Status status = CheckUsable();
+    if (!status.ok()) {
+      return status;
+    }
+  }
+}
+
+Status LogEngine::ContinueClaim(Claim* claim) {
+  while (ring_.Continue(claim) != ClaimOutcome::kClaimed) {
+    WaitForSpace();
+    Status status = CheckUsable();
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  return Status::Ok();
+}
+
+// Back-pressure: helps the flusher along until a buffer is free.
+void LogEngine::WaitForSpace() {
+  // relaxed: statistics.
+  space_waits_.fetch_add(1, std::memory_order_relaxed);
+  Backoff backoff;
+  flush_gate_.Await(
+      [&] { return ring_.HasFreeBuffer() || !CheckUsable().ok(); },
+      [&] { LeadFlush(/*wanted=*/0, &backoff); });
+}
+
+// Nothing of an append that failed may count, though the device may have
+// taken its first bytes: Close cuts the file in front of it.
+void LogEngine::AbandonFrom(uint64_t begin) {
+  uint64_t lowest = abandoned_.load(std::memory_order_relaxed);
+  // release: pairs with the acquire in hi_written().
+  while (begin < lowest && !abandoned_.compare_exchange_weak(
+                               lowest, begin, std::memory_order_release,
+                               std::memory_order_relaxed)) {
+  }
+}
+
+uint64_t LogEngine::max_reservation_bytes() const {
+  // One buffer may be partly in use by others already.
+  return uint64_t{ring_.buffer_bytes()} * (ring_.count() - 1);
+}
+
+Status LogEngine::Reserve(uint64_t bytes, Reservation* reservation) {
+  Status status = CheckUsable();
+  if (!status.ok()) {
+    return status;
+  }
+  if (bytes == 0 || bytes > max_reservation_bytes()) {
+    return Status::InvalidArgument(
+        "reservation of " + std::to_string(bytes) + " bytes in " + path_ +
+        ": must be from 1 to " + std::to_string(max_reservation_bytes()) +
+        "; Append takes any length");
+  }
+  Claim claim;
+  status = StartClaim(bytes, &claim);
+  if (!status.ok()) {
+    return status;
+  }
+  std::vector<ClaimPart> parts(claim.parts, claim.parts + claim.part_count);
+  while (claim.is_rotating && status.ok()) {
+    status = ContinueClaim(&claim);
+    parts.insert(parts.end(), claim.parts, claim.parts + claim.part_count);
+  }
+  for (const ClaimPart& part : parts) {
+    // The memory may hold older bytes; they must not reach the disk.
+    std::memset(part.data, 0, part.bytes);
+  }
+  auto body = std::make_unique<Reservation::Body>();
+  body->engine = this;
+  body->offset = claim.begin;
+  body->part_count = parts.size();
+  body->parts = std::make_unique<ClaimPart[]>(parts.size());
+  std::copy(parts.begin(), parts.end(), body->parts.get());
+  *reservation = Reservation();
+  reservation->body_ = std::move(body);
+  if (!status.ok()) {
+    AbandonFrom(claim.begin);
+    reservation->Commit();
+    return status;
+  }
+  // relaxed: statistics.
+  appends_.fetch_add(1, std::memory_order_relaxed);
+  appended_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  return status;
+}
+
+}  // namespace uringfs

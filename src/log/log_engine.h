@@ -1,0 +1,145 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// LogEngine: ring, flusher and watermarks put together over one Device. The
+// body of LogStore, whose header has the contract of every call here.
+//
+// Two gates: `flush_gate_` leads the flusher and the device's writes,
+// `sync_gate_` leads device flushes. They are apart so that appends go on
+// while the disk flushes. Order of taking: sync_gate_ before flush_gate_.
+// No thread waits for a writer's memcpy without letting that writer use the
+// flush gate in between: the writer may need it to get space.
+
+#ifndef URINGFS_LOG_LOG_ENGINE_H_
+#define URINGFS_LOG_LOG_ENGINE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "src/device/open_device.h"
+#include "src/log/flusher.h"
+#include "src/log/leader_gate.h"
+#include "src/log/watermark.h"
+#include "src/log/workspace.h"
+#include "src/ring/flush_ring.h"
+
+#include "uringfs/log_store.h"
+
+namespace uringfs {
+
+class SliceReader;
+
+class LogEngine {
+ public:
+  static Status Open(const std::string& path, const LogOptions& options,
+                     std::unique_ptr<LogEngine>* engine);
+
+  // Over a device that is open already. REQUIRES: valid options.
+  static Status OpenOn(OpenedDevice opened, const std::string& path,
+                       const LogOptions& options,
+                       std::unique_ptr<Workspace> workspace,
+                       std::unique_ptr<LogEngine>* engine);
+
+  ~LogEngine();
+  LogEngine(const LogEngine&) = delete;
+  LogEngine& operator=(const LogEngine&) = delete;
+
+  Status AppendBatch(const std::string_view* slices, size_t count,
+                     uint64_t* offset);
+  Status Reserve(uint64_t bytes, Reservation* reservation);
+  Status Flush();
+  Status SyncTo(uint64_t offset, SyncKind kind);
+  Status Sync(SyncKind kind = SyncKind::kData) { return SyncTo(size(), kind); }
+  Status Settle();
+  Status Truncate(uint64_t size);
+  Status Close();
+
+  uint64_t size() const;
+  uint64_t hi_written() const;
+  uint64_t hi_stable() const { return stable_.value(); }
+  uint64_t max_reservation_bytes() const;
+  void SetWriteLifetimeHint(int hint);
+  Status error() const;
+  LogStats stats() const;
+  IoChoice io_choice() const;
+  const std::string& path() const { return path_; }
+  uint64_t device_id() const { return device_id_; }
+  uint64_t inode() const { return inode_; }
+
+  // For Reservation.
+  void Leave(const ClaimPart& part);
+
+ private:
+  enum class State : uint8_t { kOpen, kFailed, kClosed };
+
+  LogEngine(OpenedDevice opened, const std::string& path,
+            const LogOptions& options, std::unique_ptr<Workspace> workspace);
+
+  Status CheckUsable() const;
+  Status StartClaim(uint64_t bytes, Claim* claim);
+  Status ContinueClaim(Claim* claim);
+  void WaitForSpace();
+  void FillParts(const Claim& claim, SliceReader* source);
+  void AbandonFrom(uint64_t begin);
+  void Kick();
+  void LeadFlush(uint64_t wanted, class Backoff* backoff);
+  Status FlushTo(uint64_t offset);
+  void LeadSync(SyncKind kind);
+  Status RestartAt(uint64_t offset, uint64_t physical);
+  void CloseAlone();
+  void Fail(const Status& status);
+
+  // Constant after construction, but for RestartAt.
+  const std::string path_;
+  const LogOptions options_;
+  const uint64_t device_id_;
+  const uint64_t inode_;
+  std::unique_ptr<Workspace> workspace_;
+  std::unique_ptr<Device> device_;
+  FlushRing<> ring_;
+
+  // Owned by the leader of flush_gate_.
+  mutable LeaderGate flush_gate_;
+  Watermark written_;
+  Flusher flusher_;
+
+  // Owned by the leader of sync_gate_.
+  LeaderGate sync_gate_;
+  Watermark stable_;
+  // The file's own state (it exists, its size was set) has versions as well:
+  // a sync is needed even where all bytes are stable.
+  std::atomic<uint64_t> metadata_version_{1};
+  std::atomic<uint64_t> metadata_stable_{0};
+
+  // Any thread.
+  std::atomic<State> state_{State::kOpen};
+  // Begin of the first append that failed: nothing from there on counts.
+  std::atomic<uint64_t> abandoned_{UINT64_MAX};
+  mutable std::mutex error_mutex_;
+  Status error_;          // guarded by error_mutex_
+  Status close_status_;   // guarded by error_mutex_
+  IoChoice last_choice_;  // guarded by error_mutex_, set when closed
+
+  std::atomic<uint64_t> end_when_closed_{0};
+  std::atomic<uint64_t> appends_{0};
+  std::atomic<uint64_t> appended_bytes_{0};
+  std::atomic<uint64_t> flushes_{0};
+  std::atomic<uint64_t> syncs_{0};
+  std::atomic<uint64_t> device_flushes_{0};
+  std::atomic<uint64_t> stable_advances_{0};
+  std::atomic<uint64_t> space_waits_{0};
+};
+
+struct Reservation::Body {
+  LogEngine* engine = nullptr;
+  uint64_t offset = 0;
+  std::unique_ptr<ClaimPart[]> parts;
+  size_t part_count = 0;
+};
+
+}  // namespace uringfs
+
+#endif  // URINGFS_LOG_LOG_ENGINE_H_

@@ -1,0 +1,83 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "src/log/workspace.h"
+
+#include <unistd.h>
+
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "src/device/device.h"
+
+namespace uringfs {
+namespace {
+
+// Idle memory the pool may hold. Enough for the files a database has open for
+// write at once; what is beyond it is freed.
+constexpr size_t kMaxIdleBytes = 32u << 20;
+
+struct Pool {
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Workspace>> idle;
+  size_t idle_bytes = 0;
+};
+
+// Never destroyed: logs may be closed by destructors of statics.
+Pool& ThePool() {
+  static Pool* const pool = new Pool;
+  return *pool;
+}
+
+}  // namespace
+
+Workspace::Workspace(AlignedBuffer memory, size_t ring_bytes)
+    : memory_(std::move(memory)),
+      ring_bytes_(ring_bytes),
+      context_(memory_.data(), memory_.bytes()),
+      owner_pid_(::getpid()) {}
+
+Status Workspace::Acquire(size_t ring_bytes, std::unique_ptr<Workspace>* out) {
+  {
+    Pool& pool = ThePool();
+    const std::lock_guard<std::mutex> lock(pool.mutex);
+    for (auto it = pool.idle.begin(); it != pool.idle.end(); ++it) {
+      if ((*it)->ring_bytes_ != ring_bytes) {
+        continue;
+      }
+      std::unique_ptr<Workspace> found = std::move(*it);
+      pool.idle.erase(it);
+      pool.idle_bytes -= ring_bytes;
+      if (found->owner_pid_ != ::getpid()) {
+        // After a fork the memory is not mapped here and the ring is the
+        // parent's: forget both without touching them.
+        (void)found.release();
+        break;
+      }
+      *out = std::move(found);
+      return Status::Ok();
+    }
+  }
+  AlignedBuffer memory;
+  Status status =
+      AlignedBuffer::Allocate(ring_bytes + kDeviceBlockBytes, &memory);
+  if (status.ok()) {
+    *out = std::make_unique<Workspace>(std::move(memory), ring_bytes);
+  }
+  return status;
+}
+
+void Workspace::Release(std::unique_ptr<Workspace> workspace) {
+  if (workspace->owner_pid_ != ::getpid()) {
+    (void)workspace.release();
+    return;
+  }
+  Pool& pool = ThePool();
+  const std::lock_guard<std::mutex> lock(pool.mutex);
+  if (pool.idle_bytes + workspace->ring_bytes_ <= kMaxIdleBytes) {
+    pool.idle_bytes += workspace->ring_bytes_;
+    pool.idle.push_back(std::move(workspace));
+  }
+}
+
+}  // namespace uringfs

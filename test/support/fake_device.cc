@@ -1,0 +1,73 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "test/support/fake_device.h"
+
+#include <utility>
+
+#include "src/base/assert.h"
+#include "src/device/check_write.h"
+
+namespace uringfs::test {
+
+FakeDevice::FakeDevice(std::shared_ptr<FakeDisk> disk)
+    : disk_(std::move(disk)) {}
+
+FakeDevice::~FakeDevice() { URINGFS_CHECK_EQ(disk_->in_flight(), 0u); }
+
+OpenedDevice FakeDevice::Open(std::shared_ptr<FakeDisk> disk) {
+  OpenedDevice opened;
+  opened.size_bytes = disk->size();
+  opened.device_id = 1;
+  opened.inode = 1;
+  opened.device = std::make_unique<FakeDevice>(std::move(disk));
+  return opened;
+}
+
+void FakeDevice::Submit(Write* write) {
+  URINGFS_CHECK(!closed_);
+  disk_->Submit(write);
+}
+
+size_t FakeDevice::Reap(size_t min_count, Write** done, size_t capacity) {
+  return disk_->Reap(min_count, done, capacity);
+}
+
+Status FakeDevice::MakeDurable(SyncKind) {
+  URINGFS_CHECK(!closed_);
+  return disk_->MakeDurable();
+}
+
+Status FakeDevice::Resize(uint64_t bytes) {
+  URINGFS_CHECK(!closed_);
+  return disk_->Resize(bytes);
+}
+
+Status FakeDevice::Read(uint64_t offset, char* data, size_t bytes,
+                        size_t* got) {
+  URINGFS_CHECK(!closed_);
+  CheckRead(offset, data, bytes);
+  return disk_->Read(offset, data, bytes, got);
+}
+
+Status FakeDevice::Close() {
+  if (!closed_) {
+    closed_ = true;
+    close_status_ = disk_->Close();
+  }
+  return close_status_;
+}
+
+void FakeDevice::SetLifetimeHint(int) {}
+
+size_t FakeDevice::in_flight() const { return disk_->in_flight(); }
+
+size_t FakeDevice::max_in_flight() const { return disk_->max_in_flight(); }
+
+IoChoice FakeDevice::choice() const {
+  IoChoice choice;
+  choice.uses_direct_io = true;
+  choice.reason = "a fake device";
+  return choice;
+}
+
+}  // namespace uringfs::test

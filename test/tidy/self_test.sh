@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# self_test.sh CXX: the checks of this folder accept a clean tree and refuse a
+# tree with one planted violation, with the message that names it.
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+cxx=$1
+work=$(mktemp -d "${URINGFS_TEST_DIR:-.}/uringfs_test.XXXXXX")
+work=$(cd -- "$work" && pwd)
+trap 'rm -rf -- "$work"' EXIT
+tree=$work/tree
+failures=0
+
+clean_tree() {
+  rm -rf -- "$tree"
+  mkdir -p "$tree"/{include/uringfs,src/{base,ring,device,log},plugin,test/{log,plugin}}
+  cd -- "$tree"
+  printf '#include <cstdint>\ninline uint32_t One() { return 1; }\n' |
+    guarded PUBLIC >include/uringfs/public.h
+  printf '#include <sys/types.h>\n#include "uringfs/public.h"\n' >src/base/b.cc
+  printf '#include "src/base/b.h"\n' >src/ring/r.cc
+  printf '#include <liburing.h>\n#include "src/base/b.h"\n' >src/device/d.cc
+  printf '#include "src/ring/r.h"\n#include "src/device/d.h"\n' >src/log/l.cc
+  printf '#include <uringfs/public.h>\n#include <rocksdb/env.h>\n#include "p.h"\n' \
+    >plugin/p.cc
+  printf 'int register_uringfs(int);\n' >plugin/register.cc
+  printf '#include "gtest/gtest.h"\n#include "src/log/l.h"\n' >test/log/l_test.cc
+  printf '%s\n' 'uringfs_SOURCES = p.cc register.cc' 'uringfs_HEADERS = p.cc' \
+    'uringfs_FUNC = register_uringfs' >plugin/uringfs.mk
+}
+guarded() { printf '#ifndef %s_H_\n#define %s_H_\n' "$1" "$1"; cat; echo '#endif'; }
+
+run() {
+  case $1 in
+    headers_alone) "$here/headers_alone.sh" "$tree" OFF "$cxx" ;;
+    *) "$here/$1.sh" "$tree" ;;
+  esac
+}
+
+# refuses CHECK MESSAGE FILE LINE: with LINE at the end of FILE.
+refuses() {
+  clean_tree
+  printf '%b\n' "$4" >>"$3"
+  if output=$(run "$1" 2>&1); then
+    echo "$1 accepted a planted violation in $3: $4"
+  elif ! grep -qF -- "$2" <<<"$output"; then
+    echo "$1 did not say '$2' but: $output"
+  else
+    return 0
+  fi
+  failures=$((failures + 1))
+}
+
+for check in layers limits plugin_mk headers_alone; do
+  clean_tree
+  if ! output=$(run $check 2>&1); then
+    echo "$check refused a clean tree: $output"
+    failures=$((failures + 1))
+  fi
+done
+
+l=layers
+refuses $l 'public must not see base' include/uringfs/public.h '#include "src/base/b.h"'
+refuses $l 'standard library' include/uringfs/public.h '#include <sys/uio.h>'
+refuses $l 'public must not see rocksdb' include/uringfs/public.h '#include <rocksdb/db.h>'
+refuses $l 'base must not see ring' src/base/b.cc '#include "src/ring/r.h"'
+refuses $l 'base must not see liburing' src/base/b.cc '#include <liburing.h>'
+refuses $l 'ring must not see device' src/ring/r.cc '#include "src/device/d.h"'
+refuses $l 'ring must not see log' src/ring/r.cc '  #  include "src/log/l.h"'
+refuses $l 'device must not see ring' src/device/d.cc '#include "src/ring/r.h"'
+refuses $l 'log must not see liburing' src/log/l.cc '#include <liburing.h>'
+refuses $l 'log must not see rocksdb' src/log/l.cc '#include "rocksdb/status.h"'
+refuses $l 'log must not see plugin' src/log/l.cc '#include "plugin/p.h"'
+refuses $l 'full path' src/log/l.cc '#include "l.h"'
+refuses $l 'full path' src/log/l.cc '#include "../ring/r.h"'
+refuses $l 'full path' plugin/p.cc '#include "util/coding.h"'
+refuses $l 'plugin must not see log' plugin/p.cc '#include "src/log/l.h"'
+refuses $l 'test must not see rocksdb' test/log/l_test.cc '#include <rocksdb/db.h>'
+refuses $l 'no room' src/stray.cc '// stray'
+
+l=limits
+refuses $l '400 are allowed' src/log/l.cc "$(printf '\\n%.0s' {1..400})"
+refuses $l '80 columns' src/log/l.cc "// $(printf 'x%.0s' {1..80})"
+refuses $l 'tab' src/log/l.cc '\tint x;'
+refuses $l 'blanks at the end' src/log/l.cc 'int x; '
+refuses $l 'TODO without' src/log/l.cc '// TODO: later'
+refuses $l 'TODO without' README.md 'TODO(someone): later'
+refuses $l 'FIXME' src/log/l.cc '// FIXME'
+refuses $l 'switched off' test/log/l_test.cc 'TEST(Log, DISABLED_Works) {}'
+refuses $l 'volatile' src/log/l.cc 'volatile int x;'
+refuses $l 'fences' src/log/l.cc 'std::atomic_thread_fence(x);'
+refuses $l 'one machine' README.md "see /home/somebody/x"
+refuses $l 'host' README.md 'deb http://packages.example.net/debian stable main'
+refuses $l 'allowed or refused' README.md 'a whitelist'
+
+l=plugin_mk
+refuses $l 'goes on' plugin/uringfs.mk 'uringfs_LIBS = a \\\\'
+refuses $l 'not of the form' plugin/uringfs.mk 'uringfs_LIBS=a'
+refuses $l 'not of the form' plugin/uringfs.mk 'uringfs_LIBS += a'
+refuses $l 'not of the form' plugin/uringfs.mk 'other_LIBS = a'
+refuses $l 'not in plugin/' plugin/uringfs.mk 'uringfs_SOURCES = gone.cc'
+refuses $l 'twice' plugin/uringfs.mk 'uringfs_SOURCES = p.cc'
+refuses $l 'defines nothing_here' plugin/uringfs.mk 'uringfs_FUNC = nothing_here'
+
+l=headers_alone
+refuses $l 'stand alone' include/uringfs/alone.h 'inline std::string Name();'
+refuses $l 'stand alone' include/uringfs/twice.h 'struct Twice {};'
+refuses $l 'stand alone' include/uringfs/new.h '#include <concepts>\ntemplate <std::integral T> void F(T);'
+refuses $l 'stand alone' src/base/warns.h 'inline int F(int unused) { return 1; }'
+
+[ $failures = 0 ]
