@@ -1,0 +1,125 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// How a UringFileSystem comes into being and takes its options: from a struct,
+// from a URI, from RocksDB's option maps.
+
+#include <rocksdb/convenience.h>
+
+#include <utility>
+
+#include "file_system.h"
+
+namespace uringfs {
+namespace {
+
+// The core's parsers answer with the core's Status.
+rdb::Status ToRocksStatus(const Status& status) {
+  return status.ok() ? rdb::Status::OK()
+                     : rdb::Status::InvalidArgument(status.ToString());
+}
+
+// RocksDB's file systems that change paths or bytes, or keep them elsewhere.
+constexpr const char* kUnfitBases[] = {
+    "ChrootFS", "RemapFileSystem", "EncryptedFileSystem", "MemoryFileSystem",
+    "ReadOnlyFileSystem"};
+
+rdb::Status Make(const std::shared_ptr<rdb::FileSystem>& base,
+                 const UringFsOptions& options,
+                 std::unique_ptr<rdb::FileSystem>* out) {
+  rdb::Status status = ToRocksStatus(ValidateFsOptions(options));
+  if (!status.ok()) {
+    return status;
+  }
+  auto fs = std::make_unique<UringFileSystem>(
+      base ? base : rdb::FileSystem::Default(), options);
+  status = fs->CheckBase();
+  if (status.ok()) {
+    *out = std::move(fs);
+  }
+  return status;
+}
+
+}  // namespace
+
+rdb::Status UringFileSystem::CheckBase() const {
+  for (const rdb::Customizable* layer = target(); layer != nullptr;
+       layer = layer->Inner()) {
+    for (const char* unfit : kUnfitBases) {
+      if (layer->IsInstanceOf(unfit)) {
+        return rdb::Status::InvalidArgument(
+            "uringfs: cannot stand on " + std::string(unfit) +
+            ", which changes paths or bytes; put that one on top instead: "
+            "id=" +
+            unfit + ";target=uringfs");
+      }
+    }
+  }
+  return rdb::Status::OK();
+}
+
+rdb::Status UringFileSystem::ConfigureOptions(
+    const rdb::ConfigOptions& config,
+    const std::unordered_map<std::string, std::string>& values,
+    std::unordered_map<std::string, std::string>* unused) {
+  UringFsOptions changed = options_;
+  // "target" and what is below it belong to RocksDB's wrapper.
+  std::unordered_map<std::string, std::string> for_wrapper;
+  for (const auto& entry : values) {
+    const std::string name = GetOptionName(entry.first);
+    if (name == "target" || name.compare(0, 7, "target.") == 0) {
+      for_wrapper.insert(entry);
+      continue;
+    }
+    const Status status = SetFsOption(name, entry.second, &changed);
+    if (status.ok()) {
+      continue;
+    }
+    if (!config.ignore_unknown_options) {
+      return ToRocksStatus(status);
+    }
+    if (unused != nullptr) {
+      unused->insert(entry);
+    }
+  }
+  rdb::Status status = ToRocksStatus(ValidateFsOptions(changed));
+  if (status.ok()) {
+    status =
+        rdb::FileSystemWrapper::ConfigureOptions(config, for_wrapper, unused);
+  }
+  if (status.ok()) {
+    status = CheckBase();
+  }
+  if (status.ok()) {
+    options_ = changed;
+    stats_->SetFile(options_.stats_file);
+  }
+  return status;
+}
+
+rdb::Status NewUringFileSystem(const std::shared_ptr<rdb::FileSystem>& base,
+                               const UringFsOptions& options,
+                               std::shared_ptr<rdb::FileSystem>* out) {
+  std::unique_ptr<rdb::FileSystem> made;
+  rdb::Status status = Make(base, options, &made);
+  if (status.ok()) {
+    *out = std::move(made);
+  }
+  return status;
+}
+
+rdb::Status NewUringFileSystemFromUri(const std::string& uri,
+                                      std::unique_ptr<rdb::FileSystem>* out) {
+  UringFsOptions options;
+  Status status = ApplyOptionsVariable(&options);
+  if (status.ok()) {
+    status = ParseFsUri(uri, &options);
+  }
+  return status.ok() ? Make(nullptr, options, out) : ToRocksStatus(status);
+}
+
+std::string UringFsStatistics(const rdb::FileSystem& fs) {
+  const auto* ours = fs.CheckedCast<UringFileSystem>();
+  return ours != nullptr ? ours->Totals().ToString() : "";
+}
+
+}  // namespace uringfs

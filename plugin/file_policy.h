@@ -1,0 +1,32 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Which files go through uringfs, and in which order their bytes may land.
+
+#ifndef URINGFS_PLUGIN_FILE_POLICY_H_
+#define URINGFS_PLUGIN_FILE_POLICY_H_
+
+#include <rocksdb/file_system.h>
+
+#include <cstdint>
+#include <string>
+
+#include "rocksdb_api.h"
+
+namespace uringfs {
+
+enum class FileKind : uint8_t {
+  kBase,  // left to the file system underneath
+  kWal,   // serialised: a crash leaves a prefix
+  kData,  // tail-localised: read only after it was synced
+};
+
+// By the tag in io_options.type, which OptimizeFor...Write of our file system
+// sets; else by the name, since an Env that wraps ours drops the tag. Files of
+// unknown name, MANIFESTs and files to be written through mmap are kBase. A
+// WAL that is only being copied (checkpoint, backup) has no tag and is
+// recognised by name: the strict order it does not need costs it little.
+FileKind Classify(const std::string& path, const rdb::FileOptions& options);
+
+}  // namespace uringfs
+
+#endif  // URINGFS_PLUGIN_FILE_POLICY_H_

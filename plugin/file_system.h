@@ -1,0 +1,134 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// The FileSystem itself. It overrides the calls that must differ; every other
+// one goes to the file system underneath. The public door is
+// uringfs_file_system.h.
+
+#ifndef URINGFS_PLUGIN_FILE_SYSTEM_H_
+#define URINGFS_PLUGIN_FILE_SYSTEM_H_
+
+#include <rocksdb/file_system.h>
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "fs_options.h"
+#include "fs_stats.h"
+
+#include "rocksdb_api.h"
+#include "uringfs_file_system.h"
+
+namespace uringfs {
+
+class UringFileSystem : public rdb::FileSystemWrapper {
+ public:
+  // REQUIRES: options passed ValidateFsOptions.
+  UringFileSystem(const std::shared_ptr<rdb::FileSystem>& base,
+                  const UringFsOptions& options);
+
+  static const char* kClassName() { return kUringFsName; }
+  const char* Name() const override { return kUringFsName; }
+  std::string GetPrintableOptions() const override;
+
+  // OK, or InvalidArgument if bytes we write would not be found under the
+  // same path through the file system underneath.
+  rdb::Status CheckBase() const;
+  FsTotals Totals() const { return stats_->Totals(); }
+
+  // The only place that makes files of ours.
+  rdb::IOStatus NewWritableFile(const std::string& path,
+                                const rdb::FileOptions& options,
+                                std::unique_ptr<rdb::FSWritableFile>* result,
+                                rdb::IODebugContext* dbg) override;
+  rdb::IOStatus ReuseWritableFile(const std::string& path,
+                                  const std::string& old_path,
+                                  const rdb::FileOptions& options,
+                                  std::unique_ptr<rdb::FSWritableFile>* result,
+                                  rdb::IODebugContext* dbg) override;
+
+  // Calls that must see the logical size and bytes of a live file.
+  rdb::IOStatus NewSequentialFile(
+      const std::string& path, const rdb::FileOptions& options,
+      std::unique_ptr<rdb::FSSequentialFile>* result,
+      rdb::IODebugContext* dbg) override;
+  rdb::IOStatus NewRandomAccessFile(
+      const std::string& path, const rdb::FileOptions& options,
+      std::unique_ptr<rdb::FSRandomAccessFile>* result,
+      rdb::IODebugContext* dbg) override;
+  rdb::IOStatus GetFileSize(const std::string& path,
+                            const rdb::IOOptions& options, uint64_t* size,
+                            rdb::IODebugContext* dbg) override;
+  rdb::IOStatus GetChildrenFileAttributes(
+      const std::string& dir, const rdb::IOOptions& options,
+      std::vector<rdb::FileAttributes>* result,
+      rdb::IODebugContext* dbg) override;
+  rdb::IOStatus LinkFile(const std::string& path, const std::string& target,
+                         const rdb::IOOptions& options,
+                         rdb::IODebugContext* dbg) override;
+#if URINGFS_ROCKSDB_GE(11, 5)
+  rdb::IOStatus SyncFile(const std::string& path,
+                         const rdb::FileOptions& file_options,
+                         const rdb::IOOptions& options, bool use_fsync,
+                         rdb::IODebugContext* dbg) override;
+#endif
+
+  // Calls that write behind the back of a live file: it is settled and left
+  // to itself, the newest writer wins.
+  rdb::IOStatus ReopenWritableFile(const std::string& path,
+                                   const rdb::FileOptions& options,
+                                   std::unique_ptr<rdb::FSWritableFile>* result,
+                                   rdb::IODebugContext* dbg) override;
+  rdb::IOStatus NewRandomRWFile(const std::string& path,
+                                const rdb::FileOptions& options,
+                                std::unique_ptr<rdb::FSRandomRWFile>* result,
+                                rdb::IODebugContext* dbg) override;
+  rdb::IOStatus NewMemoryMappedFileBuffer(
+      const std::string& path,
+      std::unique_ptr<rdb::MemoryMappedFileBuffer>* result) override;
+  rdb::IOStatus Truncate(const std::string& path, size_t size,
+                         const rdb::IOOptions& options,
+                         rdb::IODebugContext* dbg) override;
+
+  // Tag the options, so that NewWritableFile knows what the file is.
+  rdb::FileOptions OptimizeForLogWrite(
+      const rdb::FileOptions& options,
+      const rdb::DBOptions& db_options) const override;
+  rdb::FileOptions OptimizeForManifestWrite(
+      const rdb::FileOptions& options) const override;
+  rdb::FileOptions OptimizeForCompactionTableWrite(
+      const rdb::FileOptions& options,
+      const rdb::ImmutableDBOptions& db_options) const override;
+
+  // Forwarded by hand: RocksDB's wrapper leaves these out.
+  rdb::Status RegisterDbPaths(const std::vector<std::string>& paths) override;
+  rdb::Status UnregisterDbPaths(const std::vector<std::string>& paths) override;
+
+  // Says in the database's LOG what its files will get.
+  rdb::IOStatus NewLogger(const std::string& path,
+                          const rdb::IOOptions& options,
+                          std::shared_ptr<rdb::Logger>* result,
+                          rdb::IODebugContext* dbg) override;
+
+ protected:
+  // Strict and with our messages. RocksDB's own would pass over values that
+  // are out of range and roll back by serialising itself.
+  rdb::Status ConfigureOptions(
+      const rdb::ConfigOptions& config,
+      const std::unordered_map<std::string, std::string>& values,
+      std::unordered_map<std::string, std::string>* unused) override;
+
+ private:
+  // Changed by ConfigureOptions only, which comes before any other use.
+  UringFsOptions options_;
+  const std::shared_ptr<FsStats> stats_;
+};
+
+// As the URI and the environment say, on RocksDB's default file system.
+rdb::Status NewUringFileSystemFromUri(const std::string& uri,
+                                      std::unique_ptr<rdb::FileSystem>* out);
+
+}  // namespace uringfs
+
+#endif  // URINGFS_PLUGIN_FILE_SYSTEM_H_

@@ -1,0 +1,348 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "fs_options.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <string_view>
+
+namespace uringfs {
+
+#ifdef URINGFS_PROJECT_VERSION
+static_assert(std::string_view(kUringFsVersion) == URINGFS_PROJECT_VERSION,
+              "the plugin's version is not the project's");
+#endif
+
+namespace {
+
+constexpr uint64_t kKiB = 1024;
+constexpr uint64_t kMiB = 1024 * kKiB;
+
+// How the value of an option is written and stored.
+enum class Kind : uint8_t {
+  kPowerOfTwo,  // a size in bytes, K, M or G behind it; a power of two
+  kCount,       // a number
+  kDirectIo,
+  kIoEngine,
+  kPath,
+};
+
+struct Option {
+  const char* name;
+  Kind kind;
+  // For sizes and counts.
+  uint32_t UringFsOptions::*number;
+  uint64_t low;
+  uint64_t high;
+  const char* meaning;
+};
+
+// THE table. The defaults are those of UringFsOptions.
+constexpr Option kTable[] = {
+    {"wal_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::wal_buffer_bytes,
+     4 * kKiB, 4 * kMiB, "flush buffer of a write-ahead log"},
+    {"wal_buffers", Kind::kCount, &UringFsOptions::wal_buffers, 2, 1024,
+     "flush buffers of each open write-ahead log"},
+    {"data_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::data_buffer_bytes,
+     4 * kKiB, 4 * kMiB, "flush buffer of an SST or blob file"},
+    {"data_buffers", Kind::kCount, &UringFsOptions::data_buffers, 2, 1024,
+     "flush buffers of each SST or blob file that is being written"},
+    {"data_writes_in_flight", Kind::kCount,
+     &UringFsOptions::data_writes_in_flight, 1, 64,
+     "writes of one SST or blob file that may be in flight at once"},
+    {"direct_io", Kind::kDirectIo, nullptr, 0, 0,
+     "O_DIRECT: where possible, or else no file is opened, or never"},
+    {"io_engine", Kind::kIoEngine, nullptr, 0, 0,
+     "io_uring where possible, or else no file is opened, or pwrite"},
+    {"stats_file", Kind::kPath, nullptr, 0, 0,
+     "file the statistics are appended to at the end; - is stderr"},
+};
+
+struct DirectIoName {
+  const char* text;
+  DirectIo value;
+};
+constexpr DirectIoName kDirectIoNames[] = {{"optional", DirectIo::kOptional},
+                                           {"required", DirectIo::kRequired},
+                                           {"off", DirectIo::kOff}};
+
+struct IoEngineName {
+  const char* text;
+  IoEngine value;
+};
+constexpr IoEngineName kIoEngineNames[] = {{"auto", IoEngine::kAuto},
+                                           {"uring", IoEngine::kUring},
+                                           {"pwrite", IoEngine::kPwrite}};
+
+std::string FormatSize(uint64_t bytes) {
+  if (bytes != 0 && bytes % kMiB == 0) {
+    return std::to_string(bytes / kMiB) + "M";
+  }
+  if (bytes != 0 && bytes % kKiB == 0) {
+    return std::to_string(bytes / kKiB) + "K";
+  }
+  return std::to_string(bytes);
+}
+
+template <typename Names>
+std::string ListNames(const Names& names) {
+  std::string list;
+  for (const auto& entry : names) {
+    list += (list.empty() ? "" : "|") + std::string(entry.text);
+  }
+  return list;
+}
+
+std::string Range(const Option& option) {
+  switch (option.kind) {
+    case Kind::kPowerOfTwo:
+      return "a power of two from " + FormatSize(option.low) + " to " +
+             FormatSize(option.high);
+    case Kind::kCount:
+      return "a number from " + std::to_string(option.low) + " to " +
+             std::to_string(option.high);
+    case Kind::kDirectIo:
+      return ListNames(kDirectIoNames);
+    case Kind::kIoEngine:
+      return ListNames(kIoEngineNames);
+    case Kind::kPath:
+      return "a path, - or nothing";
+  }
+  return "";
+}
+
+std::string FormatValue(const Option& option, const UringFsOptions& options) {
+  switch (option.kind) {
+    case Kind::kPowerOfTwo:
+      return FormatSize(options.*option.number);
+    case Kind::kCount:
+      return std::to_string(options.*option.number);
+    case Kind::kDirectIo:
+      for (const DirectIoName& entry : kDirectIoNames) {
+        if (entry.value == options.direct_io) {
+          return entry.text;
+        }
+      }
+      break;
+    case Kind::kIoEngine:
+      for (const IoEngineName& entry : kIoEngineNames) {
+        if (entry.value == options.io_engine) {
+          return entry.text;
+        }
+      }
+      break;
+    case Kind::kPath:
+      return options.stats_file;
+  }
+  return "?";
+}
+
+// Digits, and one of K, M, G behind them. False for anything else and for
+// what does not fit.
+bool ParseNumber(const std::string& text, bool is_size, uint64_t* number) {
+  size_t at = 0;
+  uint64_t value = 0;
+  for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at) {
+    const uint64_t digit = static_cast<uint64_t>(text[at] - '0');
+    if (value > (std::numeric_limits<uint64_t>::max() - digit) / 10) {
+      return false;
+    }
+    value = value * 10 + digit;
+  }
+  if (at == 0) {
+    return false;
+  }
+  if (is_size && at + 1 == text.size()) {
+    const std::string suffixes = "KMG";
+    const size_t power = suffixes.find(
+        static_cast<char>(std::toupper(static_cast<unsigned char>(text[at]))));
+    const unsigned shift = power == std::string::npos ? 64 : 10 * (power + 1);
+    if (shift == 64 || value > std::numeric_limits<uint64_t>::max() >> shift) {
+      return false;
+    }
+    value <<= shift;
+    ++at;
+  }
+  *number = value;
+  return at == text.size();
+}
+
+bool InRange(const Option& option, uint64_t value) {
+  return value >= option.low && value <= option.high &&
+         (option.kind != Kind::kPowerOfTwo || (value & (value - 1)) == 0);
+}
+
+template <typename Names, typename Value>
+bool FindName(const Names& names, const std::string& text, Value* value) {
+  for (const auto& entry : names) {
+    if (text == entry.text) {
+      *value = entry.value;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool SetValue(const Option& option, const std::string& text,
+              UringFsOptions* options) {
+  uint64_t number = 0;
+  switch (option.kind) {
+    case Kind::kPowerOfTwo:
+    case Kind::kCount:
+      if (!ParseNumber(text, option.kind == Kind::kPowerOfTwo, &number) ||
+          !InRange(option, number)) {
+        return false;
+      }
+      options->*option.number = static_cast<uint32_t>(number);
+      return true;
+    case Kind::kDirectIo:
+      return FindName(kDirectIoNames, text, &options->direct_io);
+    case Kind::kIoEngine:
+      return FindName(kIoEngineNames, text, &options->io_engine);
+    case Kind::kPath:
+      options->stats_file = text;
+      return true;
+  }
+  return false;
+}
+
+Status BadValue(const Option& option, const std::string& value) {
+  return Status::InvalidArgument("uringfs: option '" +
+                                 std::string(option.name) + "' cannot be '" +
+                                 value + "'; it is " + Range(option));
+}
+
+std::string Trim(const std::string& text) {
+  const char* const blanks = " \t\r\n";
+  const size_t begin = text.find_first_not_of(blanks);
+  if (begin == std::string::npos) {
+    return "";
+  }
+  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+}
+
+}  // namespace
+
+Status SetFsOption(const std::string& name, const std::string& value,
+                   UringFsOptions* options) {
+  std::string known;
+  for (const Option& option : kTable) {
+    if (name == option.name) {
+      return SetValue(option, value, options) ? Status::Ok()
+                                              : BadValue(option, value);
+    }
+    known += (known.empty() ? "" : ", ") + std::string(option.name);
+  }
+  return Status::InvalidArgument("uringfs: there is no option '" + name +
+                                 "'; there are " + known);
+}
+
+Status ParseFsOptions(const std::string& text, char separator,
+                      UringFsOptions* options) {
+  UringFsOptions parsed = *options;
+  size_t begin = 0;
+  while (begin <= text.size()) {
+    const size_t end = std::min(text.find(separator, begin), text.size());
+    const std::string item = Trim(text.substr(begin, end - begin));
+    begin = end + 1;
+    if (item.empty()) {
+      continue;
+    }
+    const size_t equals = item.find('=');
+    if (equals == std::string::npos) {
+      return Status::InvalidArgument("uringfs: '" + item +
+                                     "' is not of the form name=value");
+    }
+    Status status = SetFsOption(Trim(item.substr(0, equals)),
+                                Trim(item.substr(equals + 1)), &parsed);
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  *options = parsed;
+  return Status::Ok();
+}
+
+Status ParseFsUri(const std::string& uri, UringFsOptions* options) {
+  const std::string scheme = std::string(kUringFsName) + "://";
+  if (uri == kUringFsName || uri == scheme) {
+    return Status::Ok();
+  }
+  if (uri.compare(0, scheme.size() + 1, scheme + "?") == 0) {
+    return ParseFsOptions(uri.substr(scheme.size() + 1), '&', options);
+  }
+  return Status::InvalidArgument("uringfs: '" + uri +
+                                 "' is not one of uringfs, uringfs://, " +
+                                 "uringfs://?name=value&name=value");
+}
+
+Status ApplyOptionsVariable(UringFsOptions* options) {
+  // Nothing in this process changes its environment once threads run.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
+  const char* text = std::getenv(kOptionsVariable);
+  if (text == nullptr) {
+    return Status::Ok();
+  }
+  Status status = ParseFsOptions(text, ';', options);
+  if (!status.ok()) {
+    return Status::InvalidArgument("environment variable " +
+                                   std::string(kOptionsVariable) + ": " +
+                                   status.ToString());
+  }
+  return status;
+}
+
+Status ValidateFsOptions(const UringFsOptions& options) {
+  for (const Option& option : kTable) {
+    if (option.number != nullptr && !InRange(option, options.*option.number)) {
+      return BadValue(option, std::to_string(options.*option.number));
+    }
+  }
+  Status status = WalLogOptions(options).Validate();
+  return status.ok() ? DataLogOptions(options).Validate() : status;
+}
+
+std::string FormatFsOptions(const UringFsOptions& options) {
+  std::string text;
+  for (const Option& option : kTable) {
+    text += std::string(text.empty() ? "" : ";") + option.name + "=" +
+            FormatValue(option, options);
+  }
+  return text;
+}
+
+std::string DescribeFsOptions() {
+  const UringFsOptions defaults;
+  std::string text;
+  for (const Option& option : kTable) {
+    text += std::string(option.name) + ": " + Range(option) + "; default '" +
+            FormatValue(option, defaults) + "'; " + option.meaning + "\n";
+  }
+  return text;
+}
+
+LogOptions WalLogOptions(const UringFsOptions& options) {
+  LogOptions log;
+  log.write_mode = WriteMode::kSerialised;
+  log.direct_io = options.direct_io;
+  log.io_engine = options.io_engine;
+  log.buffer_bytes = options.wal_buffer_bytes;
+  log.buffers_count = options.wal_buffers;
+  return log;
+}
+
+LogOptions DataLogOptions(const UringFsOptions& options) {
+  LogOptions log;
+  log.write_mode = WriteMode::kTailLocalised;
+  log.direct_io = options.direct_io;
+  log.io_engine = options.io_engine;
+  log.buffer_bytes = options.data_buffer_bytes;
+  log.buffers_count = options.data_buffers;
+  log.writes_in_flight = options.data_writes_in_flight;
+  return log;
+}
+
+}  // namespace uringfs

@@ -1,0 +1,191 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "fs_stats.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <set>
+
+#include "fs_options.h"
+
+namespace uringfs {
+namespace {
+
+// The FsStats that still have something to write at exit. Never destroyed:
+// objects with static storage may close files after our exit handler ran.
+struct Pending {
+  std::mutex mutex;
+  std::set<FsStats*> all;
+};
+
+Pending& PendingAtExit() {
+  static Pending* const pending = new Pending;
+  return *pending;
+}
+
+void WriteAllAtExit() {
+  Pending& pending = PendingAtExit();
+  const std::lock_guard<std::mutex> lock(pending.mutex);
+  for (FsStats* stats : pending.all) {
+    stats->WriteOnce();
+  }
+}
+
+// Statistics are an aid: a file that cannot be written is said so on stderr
+// and is no error of the file system.
+void AppendText(const std::string& path, const std::string& text) {
+  const bool to_stderr = path == "-";
+  const int fd = to_stderr
+                     ? STDERR_FILENO
+                     : ::open(path.c_str(),
+                              O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  // One write, so that blocks of several processes do not mix.
+  const bool written = fd >= 0 && ::write(fd, text.data(), text.size()) ==
+                                      static_cast<ssize_t>(text.size());
+  if (!written && !to_stderr) {
+    const std::string complaint =
+        "uringfs: cannot write statistics to " + path + "\n";
+    const ssize_t ignored =
+        ::write(STDERR_FILENO, complaint.data(), complaint.size());
+    static_cast<void>(ignored);
+  }
+  if (fd >= 0 && !to_stderr) {
+    ::close(fd);
+  }
+}
+
+void Add(const LogStats& from, LogStats* to) {
+  to->appends += from.appends;
+  to->appended_bytes += from.appended_bytes;
+  to->flushes += from.flushes;
+  to->syncs += from.syncs;
+  to->device_writes += from.device_writes;
+  to->device_bytes += from.device_bytes;
+  to->device_flushes += from.device_flushes;
+  to->stable_advances += from.stable_advances;
+  to->space_waits += from.space_waits;
+}
+
+void AppendToken(const std::string& key, uint64_t value, std::string* text) {
+  text->append(" ").append(key).append("=").append(std::to_string(value));
+}
+
+void AppendKindLine(const std::string& kind, const KindTotals& totals,
+                    std::string* text) {
+  const LogStats& log = totals.log;
+  text->append(" ");
+  AppendToken(kind + "_files", totals.files, text);
+  AppendToken(kind + "_appends", log.appends, text);
+  AppendToken(kind + "_appended_bytes", log.appended_bytes, text);
+  AppendToken(kind + "_flushes", log.flushes, text);
+  AppendToken(kind + "_syncs", log.syncs, text);
+  AppendToken(kind + "_device_writes", log.device_writes, text);
+  AppendToken(kind + "_device_bytes", log.device_bytes, text);
+  AppendToken(kind + "_device_flushes", log.device_flushes, text);
+  AppendToken(kind + "_stable_advances", log.stable_advances, text);
+  AppendToken(kind + "_space_waits", log.space_waits, text);
+  text->append("\n");
+}
+
+}  // namespace
+
+std::string FsTotals::ToString() const {
+  std::string text = std::string("uringfs ") + kUringFsVersion + " statistics";
+  text.append("\n ");
+  AppendToken("open_files", open_files, &text);
+  AppendToken("base_files", base_files, &text);
+  text.append("\n");
+  AppendKindLine("wal", wal, &text);
+  AppendKindLine("data", data, &text);
+  text.append(" ");
+  AppendToken("over_io_uring", over_io_uring, &text);
+  AppendToken("over_pwrite", over_pwrite, &text);
+  AppendToken("direct", direct, &text);
+  AppendToken("buffered", buffered, &text);
+  AppendToken("registered_buffers", registered_buffers, &text);
+  text.append("\n  first_reason=\"").append(first_reason).append("\"\n");
+  return text;
+}
+
+FsStats::~FsStats() {
+  Pending& pending = PendingAtExit();
+  {
+    const std::lock_guard<std::mutex> lock(pending.mutex);
+    pending.all.erase(this);
+  }
+  WriteOnce();
+}
+
+void FsStats::SetFile(const std::string& path) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    file_ = path;
+  }
+  if (path.empty()) {
+    return;
+  }
+  Pending& pending = PendingAtExit();
+  const std::lock_guard<std::mutex> lock(pending.mutex);
+  pending.all.insert(this);
+  static const bool registered = std::atexit(&WriteAllAtExit) == 0;
+  static_cast<void>(registered);
+}
+
+void FsStats::Opened(const LogStore* log, FileKind kind) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  open_.emplace(log, kind);
+}
+
+void FsStats::Closed(const LogStore* log) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = open_.find(log);
+  if (found != open_.end()) {
+    Collect(*log, found->second, &closed_);
+    open_.erase(found);
+  }
+}
+
+void FsStats::OpenedOnBase() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++closed_.base_files;
+}
+
+void FsStats::Collect(const LogStore& log, FileKind kind, FsTotals* totals) {
+  KindTotals* of_kind = kind == FileKind::kWal ? &totals->wal : &totals->data;
+  ++of_kind->files;
+  Add(log.stats(), &of_kind->log);
+  const IoChoice choice = log.io_choice();
+  ++(choice.uses_io_uring ? totals->over_io_uring : totals->over_pwrite);
+  ++(choice.uses_direct_io ? totals->direct : totals->buffered);
+  totals->registered_buffers += choice.uses_registered_buffers ? 1 : 0;
+  if (totals->first_reason.empty()) {
+    totals->first_reason = choice.reason;
+  }
+}
+
+FsTotals FsStats::Totals() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  FsTotals totals = closed_;
+  totals.open_files = open_.size();
+  for (const auto& entry : open_) {
+    Collect(*entry.first, entry.second, &totals);
+  }
+  return totals;
+}
+
+void FsStats::WriteOnce() {
+  std::string file;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (written_ || file_.empty()) {
+      return;
+    }
+    written_ = true;
+    file = file_;
+  }
+  AppendText(file, Totals().ToString());
+}
+
+}  // namespace uringfs

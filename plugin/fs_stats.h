@@ -1,0 +1,80 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// What one file system has done: the sum over its closed files, plus its open
+// ones at the moment somebody asks. Written to a file when the file system is
+// destroyed, or at process exit if that comes first: db_bench and others never
+// destroy their Env.
+
+#ifndef URINGFS_PLUGIN_FS_STATS_H_
+#define URINGFS_PLUGIN_FS_STATS_H_
+
+#include <uringfs/log_store.h>
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "file_policy.h"
+
+namespace uringfs {
+
+// Sums over files of one kind.
+struct KindTotals {
+  uint64_t files = 0;
+  LogStats log;
+};
+
+struct FsTotals {
+  KindTotals wal;
+  KindTotals data;
+  uint64_t open_files = 0;
+  uint64_t base_files = 0;
+  // How many of the files used what.
+  uint64_t over_io_uring = 0;
+  uint64_t over_pwrite = 0;
+  uint64_t direct = 0;
+  uint64_t buffered = 0;
+  uint64_t registered_buffers = 0;
+  // Why the first file that did not get all it asked for did not.
+  std::string first_reason;
+
+  std::string ToString() const;
+};
+
+// THREADS: any.
+class FsStats {
+ public:
+  FsStats() = default;
+  // Writes the statistics, if that was asked for and not done.
+  ~FsStats();
+  FsStats(const FsStats&) = delete;
+  FsStats& operator=(const FsStats&) = delete;
+
+  // Where to write them at the end: "" nowhere, "-" stderr, else a path.
+  void SetFile(const std::string& path);
+
+  // REQUIRES: `log` stays valid until Closed(log).
+  void Opened(const LogStore* log, FileKind kind);
+  void Closed(const LogStore* log);
+  void OpenedOnBase();
+
+  FsTotals Totals() const;
+
+  // Writes once; later calls do nothing. Called by the destructor and at exit.
+  void WriteOnce();
+
+ private:
+  static void Collect(const LogStore& log, FileKind kind, FsTotals* totals);
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  FsTotals closed_;
+  std::map<const LogStore*, FileKind> open_;
+  std::string file_;
+  bool written_ = false;
+};
+
+}  // namespace uringfs
+
+#endif  // URINGFS_PLUGIN_FS_STATS_H_

@@ -1,0 +1,22 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// The one place where the core's errors become RocksDB's.
+
+#ifndef URINGFS_PLUGIN_IO_STATUS_H_
+#define URINGFS_PLUGIN_IO_STATUS_H_
+
+#include <rocksdb/io_status.h>
+#include <uringfs/status.h>
+
+#include "rocksdb_api.h"
+
+namespace uringfs {
+
+// Codes, subcodes and flags are those RocksDB's posix file system gives for
+// the same errno, since RocksDB's error handler decides by them whether a
+// database stops, retries or waits for space. The message is the core's.
+rdb::IOStatus ToIOStatus(const Status& status);
+
+}  // namespace uringfs
+
+#endif  // URINGFS_PLUGIN_IO_STATUS_H_

@@ -1,0 +1,113 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "live_file.h"
+
+#include <sys/stat.h>
+
+namespace uringfs {
+
+LiveFile::LiveFile(std::unique_ptr<LogStore> log, FileKind kind,
+                   std::shared_ptr<FsStats> stats)
+    : log_(std::move(log)), stats_(std::move(stats)) {
+  stats_->Opened(log_.get(), kind);
+}
+
+LiveFile::~LiveFile() { stats_->Closed(log_.get()); }
+
+Status LiveFile::Settle() {
+  if (plain()) {
+    return Status::Ok();
+  }
+  Status status = log_->Settle();
+  // Closed meanwhile: then it is exact.
+  return plain() ? Status::Ok() : status;
+}
+
+Status LiveFile::Close() {
+  Status status = log_->Close();
+  // Only now is the file on disk the logical file.
+  plain_.store(true, std::memory_order_release);
+  stats_->Closed(log_.get());
+  return status;
+}
+
+bool LiveFile::ReadableSize(uint64_t* size) {
+  if (plain()) {
+    return false;
+  }
+  if (log_->hi_written() < log_->size()) {
+    // An error is the writer's to hear; readers get what was written.
+    const Status status = log_->Flush();
+    static_cast<void>(status);
+  }
+  *size = log_->hi_written();
+  return true;
+}
+
+LiveFiles& LiveFiles::OfProcess() {
+  // Never destroyed: files with static storage may be closed at exit.
+  static LiveFiles* const files = new LiveFiles;
+  return *files;
+}
+
+Status LiveFiles::Open(const std::string& path, const LogOptions& options,
+                       FileKind kind, const std::shared_ptr<FsStats>& stats,
+                       std::shared_ptr<LiveFile>* file) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  // Before the file can be seen, so that Find does not pass the lock by.
+  count_.fetch_add(1, std::memory_order_seq_cst);
+  std::unique_ptr<LogStore> log;
+  Status status = LogStore::Open(path, options, &log);
+  if (status.ok()) {
+    *file = std::make_shared<LiveFile>(std::move(log), kind, stats);
+    files_[{(*file)->log()->device_id(), (*file)->log()->inode()}] = *file;
+  }
+  count_.store(files_.size(), std::memory_order_seq_cst);
+  return status;
+}
+
+void LiveFiles::Remove(const LiveFile& file) {
+  // Outlives the lock: it may be the last reference.
+  std::shared_ptr<LiveFile> removed;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found =
+      files_.find({file.log()->device_id(), file.log()->inode()});
+  if (found != files_.end() && found->second.get() == &file) {
+    removed = std::move(found->second);
+    files_.erase(found);
+    count_.store(files_.size(), std::memory_order_seq_cst);
+  }
+}
+
+std::shared_ptr<LiveFile> LiveFiles::Find(const std::string& path) const {
+  // seq_cst here and in Open: who has seen the file through the kernel sees
+  // the count, which was raised before the file was made.
+  if (count_.load(std::memory_order_seq_cst) == 0) {
+    return nullptr;
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) {
+    return nullptr;
+  }
+  const auto found = files_.find({status.st_dev, status.st_ino});
+  if (found == files_.end() || found->second->plain()) {
+    return nullptr;
+  }
+  return found->second;
+}
+
+Status LiveFiles::Settle(const std::string& path) const {
+  const std::shared_ptr<LiveFile> file = Find(path);
+  return file ? file->Settle() : Status::Ok();
+}
+
+void LiveFiles::Detach(const std::string& path) {
+  const std::shared_ptr<LiveFile> file = Find(path);
+  if (file) {
+    file->Detach();
+    Remove(*file);
+  }
+}
+
+}  // namespace uringfs

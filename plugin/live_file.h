@@ -1,0 +1,94 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Files that are open for write with us, and how the rest of the file system
+// finds them. Bytes may sit in a log's ring, and the file on disk may end in
+// padding; who opens, sizes or links such a file must see the logical file.
+
+#ifndef URINGFS_PLUGIN_LIVE_FILE_H_
+#define URINGFS_PLUGIN_LIVE_FILE_H_
+
+#include <uringfs/log_store.h>
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "file_policy.h"
+#include "fs_stats.h"
+
+namespace uringfs {
+
+// One open log. Shared by the writable file, the handles that read it and the
+// table below. THREADS: any, for every call.
+class LiveFile {
+ public:
+  LiveFile(std::unique_ptr<LogStore> log, FileKind kind,
+           std::shared_ptr<FsStats> stats);
+  ~LiveFile();
+  LiveFile(const LiveFile&) = delete;
+  LiveFile& operator=(const LiveFile&) = delete;
+
+  // As in LogStore, but that a file closed meanwhile is settled already.
+  Status Settle();
+  // ENSURES: plain().
+  Status Close();
+
+  // From now on the file on disk speaks for itself: somebody else has begun
+  // to change it by path, and the newest writer wins.
+  void Detach() { plain_.store(true, std::memory_order_release); }
+  bool plain() const { return plain_.load(std::memory_order_acquire); }
+
+  // How many bytes a reader may see: all that was appended before the call,
+  // written out first if need be; after an error, what was written. False if
+  // plain(): there is no limit then.
+  bool ReadableSize(uint64_t* size);
+
+  LogStore* log() const { return log_.get(); }
+
+ private:
+  // Constant after construction.
+  const std::unique_ptr<LogStore> log_;
+  const std::shared_ptr<FsStats> stats_;
+
+  std::atomic<bool> plain_{false};
+};
+
+// Every live file of the process, by identity, so that renames and links need
+// no work and several file system objects see each other's files. An inode
+// number cannot be used again while its log is open.
+class LiveFiles {
+ public:
+  static LiveFiles& OfProcess();
+
+  // Opens a log and adds it in one step: whoever can open the file can Find
+  // it. The newest file of an identity wins.
+  Status Open(const std::string& path, const LogOptions& options, FileKind kind,
+              const std::shared_ptr<FsStats>& stats,
+              std::shared_ptr<LiveFile>* file);
+  // Does nothing if another file has taken its place.
+  void Remove(const LiveFile& file);
+  // Null if `path` is no live file. Costs a stat, and nothing if there are no
+  // live files at all. A reader opens the file first and asks then: asking
+  // first, it could miss a file that is made in between.
+  std::shared_ptr<LiveFile> Find(const std::string& path) const;
+
+  // Settles the live file at `path`, if there is one. Errors: its own.
+  Status Settle(const std::string& path) const;
+  // Detaches it; what is in its ring stays there.
+  void Detach(const std::string& path);
+
+ private:
+  using Identity = std::pair<uint64_t, uint64_t>;  // device, inode
+
+  std::atomic<size_t> count_{0};
+  mutable std::mutex mutex_;
+  std::map<Identity, std::shared_ptr<LiveFile>> files_;  // guarded by mutex_
+};
+
+}  // namespace uringfs
+
+#endif  // URINGFS_PLUGIN_LIVE_FILE_H_

@@ -1,0 +1,58 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// A RocksDB FileSystem that writes WAL, SST and blob files through uringfs.
+//
+//   std::shared_ptr<rocksdb::FileSystem> fs;
+//   rocksdb::Status s = uringfs::NewUringFileSystem(
+//       rocksdb::FileSystem::Default(), uringfs::UringFsOptions(), &fs);
+//   std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(fs);
+//   db_options.env = env.get();
+//
+// README.md says what each RocksDB call means on it.
+
+#ifndef URINGFS_PLUGIN_URINGFS_FILE_SYSTEM_H_
+#define URINGFS_PLUGIN_URINGFS_FILE_SYSTEM_H_
+
+#include <rocksdb/file_system.h>
+#include <uringfs/options.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace uringfs {
+
+// Every option that can be set as text, with its range and meaning, stands in
+// the table in fs_options.cc; README.md repeats it for readers.
+struct UringFsOptions {
+  // Write-ahead logs: size and number of flush buffers of each open one.
+  uint32_t wal_buffer_bytes = 256 * 1024;
+  uint32_t wal_buffers = 4;
+  // The same for SST and blob files, and how many of them may be in flight.
+  uint32_t data_buffer_bytes = 256 * 1024;
+  uint32_t data_buffers = 8;
+  uint32_t data_writes_in_flight = 4;
+  DirectIo direct_io = DirectIo::kOptional;
+  IoEngine io_engine = IoEngine::kAuto;
+  // Where the statistics go when the file system is destroyed or the process
+  // exits: nowhere if empty, to stderr if "-", else appended to this file.
+  std::string stats_file;
+};
+
+// Makes a file system on top of `base`, which must reach the same files by the
+// same paths as the kernel does (RocksDB's default one, or a wrapper of it that
+// changes neither paths nor bytes); null means RocksDB's default one. The
+// environment variable URINGFS_OPTIONS is not looked at. Errors:
+// InvalidArgument that names the option or the file system, and its limits.
+ROCKSDB_NAMESPACE::Status NewUringFileSystem(
+    const std::shared_ptr<ROCKSDB_NAMESPACE::FileSystem>& base,
+    const UringFsOptions& options,
+    std::shared_ptr<ROCKSDB_NAMESPACE::FileSystem>* out);
+
+// What `fs` has done so far, open files included: a block of text of
+// `key=value` tokens. Empty if `fs` is not one of ours.
+std::string UringFsStatistics(const ROCKSDB_NAMESPACE::FileSystem& fs);
+
+}  // namespace uringfs
+
+#endif  // URINGFS_PLUGIN_URINGFS_FILE_SYSTEM_H_

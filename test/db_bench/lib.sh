@@ -1,0 +1,68 @@
+# Shared by the scripts here: stock RocksDB tools, with and without the preload.
+#
+# Usage of each: SCRIPT PATH/liburingfs.so [NUMBER_OF_KEYS]
+# Exit codes: 0 passed, 1 failed, 77 skipped (the reason is printed).
+
+set -euo pipefail
+
+module=${1:?path of liburingfs.so}
+keys=${2:-20000}
+
+skip() { echo "skipped: $*"; exit 77; }
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+for tool in db_bench ldb sst_dump; do
+  command -v "$tool" > /dev/null ||
+    skip "$tool is not installed (package rocksdb-tools)"
+done
+
+root=$(mktemp -d "${URINGFS_TEST_DIR:-$PWD}/uringfs_test.XXXXXX")
+cleanup=("rm -rf '$root'")
+at_exit() { for step in "${cleanup[@]}"; do eval "$step" || true; done; }
+trap at_exit EXIT
+
+# bench posix|uringfs DIRECTORY BENCHMARKS [FLAG...]; output in $root/out.
+bench() {
+  local fs=$1 db=$2 what=$3
+  shift 3
+  local command=(db_bench "--db=$db" "--benchmarks=$what" "--num=$keys"
+                 --seed=1 "$@")
+  if [ "$fs" = uringfs ]; then
+    command=(env "LD_PRELOAD=$module"
+             "URINGFS_OPTIONS=stats_file=$root/stats"
+             "${command[@]}" --fs_uri=uringfs://)
+  fi
+  rm -f "$root/stats"
+  "${WRAP[@]}" "${command[@]}" > "$root/out" 2>&1 ||
+    { cat "$root/out" >&2; fail "$fs: $what in $db"; }
+}
+WRAP=()
+
+# The value of key $1 in the statistics of the last uringfs run.
+stat_of() { tr ' ' '\n' < "$root/stats" | sed -n "s/^$1=//p" | head -n 1; }
+
+# content posix|uringfs DIRECTORY: a checksum over all keys and values.
+content() {
+  local preload=() uri=()
+  if [ "$1" = uringfs ]; then
+    preload=(env "LD_PRELOAD=$module") uri=(--fs_uri=uringfs://)
+  fi
+  "${preload[@]}" ldb "${uri[@]}" "--db=$2" scan --hex 2> "$root/err" |
+    sha256sum || { cat "$root/err" >&2; fail "$1: scan of $2"; }
+}
+
+# Everything that can be checked of a database with plain RocksDB.
+check_on_posix() {
+  local db=$1 sst found
+  ldb "--db=$db" checkconsistency > "$root/out" 2>&1 ||
+    { cat "$root/out" >&2; fail "checkconsistency of $db"; }
+  grep -q OK "$root/out" || fail "checkconsistency of $db did not say OK"
+  found=$(find "$db" -name '*.sst' | wc -l)
+  [ "$found" -gt 0 ] || fail "$db has no table"
+  for sst in "$db"/*.sst; do
+    sst_dump --command=verify "--file=$sst" > "$root/out" 2>&1 ||
+      { cat "$root/out" >&2; fail "sst_dump of $sst"; }
+    ! grep -qiE 'corrupt|not ok|error' "$root/out" ||
+      { cat "$root/out" >&2; fail "sst_dump of $sst"; }
+  done
+}

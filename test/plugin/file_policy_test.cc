@@ -1,0 +1,56 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "plugin/file_policy.h"
+
+#include "gtest/gtest.h"
+
+namespace uringfs {
+namespace {
+
+rdb::FileOptions Tagged(rdb::IOType type) {
+  rdb::FileOptions options;
+  options.io_options.type = type;
+  return options;
+}
+
+TEST(FilePolicyTest, TheTagDecides) {
+  EXPECT_EQ(Classify("/db/x", Tagged(rdb::IOType::kWAL)), FileKind::kWal);
+  EXPECT_EQ(Classify("/db/x", Tagged(rdb::IOType::kData)), FileKind::kData);
+  EXPECT_EQ(Classify("/db/1.log", Tagged(rdb::IOType::kData)), FileKind::kData);
+  EXPECT_EQ(Classify("/db/1.sst", Tagged(rdb::IOType::kManifest)),
+            FileKind::kBase);
+}
+
+TEST(FilePolicyTest, WithoutATagTheNameDecides) {
+  const rdb::FileOptions none;
+  for (const char* wal :
+       {"000004.log", "/db/000004.log", "/db/archive/9.log", "/x.sst/1.log"}) {
+    EXPECT_EQ(Classify(wal, none), FileKind::kWal) << wal;
+  }
+  for (const char* data : {"/db/000007.sst", "7.ldb", "/db/000007.blob",
+                           "/out/any name.sst", "/b/shared/00_s1_9.sst"}) {
+    EXPECT_EQ(Classify(data, none), FileKind::kData) << data;
+  }
+  for (const char* base :
+       {"/db/MANIFEST-000001", "/db/CURRENT", "/db/LOG", "/db/LOG.old.1",
+        "/db/000002.dbtmp", "/db/OPTIONS-000003", "/db/IDENTITY", "/db/LOCK",
+        "/db/7.sst.trash", "/db/7.sst.tmp", "/db/a1.log", "/db/.log",
+        "/db/1a.log", "/db/.sst", "/db/1.log/x", "", "/db/"}) {
+    EXPECT_EQ(Classify(base, none), FileKind::kBase) << base;
+  }
+}
+
+TEST(FilePolicyTest, OtherTagsLeaveItToTheName) {
+  EXPECT_EQ(Classify("/db/1.log", Tagged(rdb::IOType::kMetadata)),
+            FileKind::kWal);
+  EXPECT_EQ(Classify("/db/x", Tagged(rdb::IOType::kLog)), FileKind::kBase);
+}
+
+TEST(FilePolicyTest, MmapWritesGoToTheBase) {
+  rdb::FileOptions options = Tagged(rdb::IOType::kData);
+  options.use_mmap_writes = true;
+  EXPECT_EQ(Classify("/db/1.sst", options), FileKind::kBase);
+}
+
+}  // namespace
+}  // namespace uringfs

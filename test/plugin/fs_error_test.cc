@@ -1,0 +1,235 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// What users see when something is wrong: options, full disks, limits.
+
+#include <rocksdb/convenience.h>
+#include <rocksdb/env.h>
+#include <rocksdb/utilities/object_registry.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "plugin/register.h"
+#include "test/plugin/child_process.h"
+#include "test/plugin/fs_fixture.h"
+#include "test/plugin/scoped_variable.h"
+
+#include "gmock/gmock.h"
+
+namespace uringfs::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+rocksdb::Status FromString(const std::string& text,
+                           std::shared_ptr<rocksdb::FileSystem>* fs) {
+  rocksdb::ConfigOptions config;
+  config.registry->AddLibrary("uringfs", &register_uringfs, "");
+  return rocksdb::FileSystem::CreateFromString(config, text, fs);
+}
+
+TEST(FsErrorTest, EveryFormOfTheUriMakesAFileSystem) {
+  for (const char* text :
+       {"uringfs", "uringfs://", "uringfs://?wal_buffers=3&data_buffers=9",
+        "id=uringfs;wal_buffers=3;data_buffers=9",
+        "id=uringfs://?wal_buffers:3", "uringfs.wal_buffers=3;id=uringfs",
+        "id=uringfs;target={id=TimedFS};wal_buffers=3"}) {
+    std::shared_ptr<rocksdb::FileSystem> fs;
+    const rocksdb::Status status = FromString(text, &fs);
+    if (std::string(text).find(':', 12) != std::string::npos) {
+      EXPECT_TRUE(status.IsInvalidArgument()) << text;
+      continue;
+    }
+    ASSERT_TRUE(status.ok()) << text << ": " << status.ToString();
+    EXPECT_STREQ(fs->Name(), "uringfs");
+    const std::string options = fs->GetPrintableOptions();
+    EXPECT_EQ(options.find("wal_buffers=3") != std::string::npos,
+              std::string(text).find("wal_buffers") != std::string::npos)
+        << text << ": " << options;
+  }
+}
+
+TEST(FsErrorTest, BadOptionsAreInvalidArgumentsThatSayWhatIsAllowed) {
+  std::shared_ptr<rocksdb::FileSystem> fs;
+  EXPECT_THAT(FromString("uringfs://?wal_bufers=3", &fs).ToString(),
+              AllOf(HasSubstr("Invalid argument"), HasSubstr("'wal_bufers'"),
+                    HasSubstr("wal_buffers")));
+  EXPECT_THAT(FromString("id=uringfs;wal_bufers=3", &fs).ToString(),
+              AllOf(HasSubstr("Invalid argument"), HasSubstr("'wal_bufers'")));
+  EXPECT_THAT(FromString("id=uringfs;wal_buffers=0", &fs).ToString(),
+              AllOf(HasSubstr("Invalid argument"), HasSubstr("2 to 1024")));
+  EXPECT_THAT(FromString("uringfs://path", &fs).ToString(),
+              AllOf(HasSubstr("Invalid argument"), HasSubstr("://?name=")));
+}
+
+TEST(FsErrorTest, ABadEnvironmentVariableIsAnErrorOfEveryUri) {
+  const ScopedVariable variable("URINGFS_OPTIONS", "io_engine=fast");
+  std::shared_ptr<rocksdb::FileSystem> fs;
+  const std::string message = FromString("uringfs://", &fs).ToString();
+  EXPECT_THAT(message,
+              AllOf(HasSubstr("URINGFS_OPTIONS"), HasSubstr("'io_engine'"),
+                    HasSubstr("auto|uring|pwrite")));
+}
+
+TEST(FsErrorTest, TheUriWinsOverTheEnvironment) {
+  const ScopedVariable variable("URINGFS_OPTIONS",
+                                "wal_buffers=5;data_buffers=5");
+  std::shared_ptr<rocksdb::FileSystem> fs;
+  const rocksdb::Status status = FromString("uringfs://?wal_buffers=6", &fs);
+  ASSERT_TRUE(status.ok()) << status.ToString();
+  EXPECT_THAT(fs->GetPrintableOptions(),
+              AllOf(HasSubstr(";wal_buffers=6"), HasSubstr(";data_buffers=5")));
+}
+
+TEST(FsErrorTest, AStructOutOfRangeIsRefused) {
+  UringFsOptions options;
+  options.wal_buffer_bytes = 5000;
+  std::shared_ptr<rocksdb::FileSystem> fs;
+  EXPECT_THAT(NewUringFileSystem(nullptr, options, &fs).ToString(),
+              AllOf(HasSubstr("'wal_buffer_bytes'"), HasSubstr("'5000'")));
+  EXPECT_EQ(fs, nullptr);
+}
+
+TEST(FsErrorTest, ABaseThatChangesPathsIsRefused) {
+  std::shared_ptr<rocksdb::FileSystem> fs;
+  const std::string message =
+      FromString("id=uringfs;target={id=ChrootFS;chroot_dir=/tmp}", &fs)
+          .ToString();
+  EXPECT_THAT(message, AllOf(HasSubstr("ChrootFS"), HasSubstr("target=")));
+}
+
+TEST(FsErrorTest, TheEnvFactoryWorks) {
+  rocksdb::ConfigOptions config;
+  config.registry->AddLibrary("uringfs", &register_uringfs, "");
+  rocksdb::Env* env = nullptr;
+  std::shared_ptr<rocksdb::Env> guard;
+  const rocksdb::Status status =
+      rocksdb::Env::CreateFromString(config, "uringfs://", &env, &guard);
+  ASSERT_TRUE(status.ok()) << status.ToString();
+  EXPECT_STREQ(env->GetFileSystem()->Name(), "uringfs");
+}
+
+// Args: file system, path. Appends beyond the file size limit.
+int WriteBeyondTheLimit(const std::vector<std::string>& args) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit limit = {1 << 20, 1 << 20};
+  if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+    return 2;
+  }
+  const auto fs = MakeFs(args[0]);
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  if (!fs->NewWritableFile(args[1], rocksdb::FileOptions(), &file, nullptr)
+           .ok()) {
+    return 3;
+  }
+  const std::string piece(100000, 'x');
+  rocksdb::IOStatus status;
+  for (int i = 0; i < 30 && status.ok(); ++i) {
+    status = file->Append(piece, rocksdb::IOOptions(), nullptr);
+    if (status.ok()) {
+      status = file->Sync(rocksdb::IOOptions(), nullptr);
+    }
+  }
+  if (!status.IsIOError() || status.IsNoSpace()) {
+    return 4;
+  }
+  // Sticky: nothing is acknowledged after it.
+  if (file->Sync(rocksdb::IOOptions(), nullptr).ok()) {
+    return 5;
+  }
+  return file->Close(rocksdb::IOOptions(), nullptr).ok() ? 6 : 0;
+}
+const RegisterChild kWriteBeyondTheLimit("write_beyond_the_limit",
+                                         &WriteBeyondTheLimit);
+
+TEST(FsErrorTest, TheFileSizeLimitIsAStickyIoError) {
+  const TempDir dir;
+  for (const char* fs : {"uringfs", "uringfs_pwrite"}) {
+    for (const char* name : {"000004.log", "000007.sst"}) {
+      ChildProcess child("write_beyond_the_limit", {fs, dir.File(name)});
+      EXPECT_EQ(child.Wait(), 0) << fs << " " << name;
+      EXPECT_LE(ReadWholeFile(dir.File(name)).size(), 1u << 20);
+    }
+  }
+}
+
+// Args: file system, path. Appends and syncs until the disk is full.
+int FillTheDisk(const std::vector<std::string>& args) {
+  const auto fs = MakeFs(args[0]);
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  if (!fs->NewWritableFile(args[1], rocksdb::FileOptions(), &file, nullptr)
+           .ok()) {
+    return 3;
+  }
+  const std::string piece(1 << 20, 'x');
+  rocksdb::IOStatus status;
+  for (int i = 0; i < 100 && status.ok(); ++i) {
+    status = file->Append(piece, rocksdb::IOOptions(), nullptr);
+    if (status.ok()) {
+      status = file->Sync(rocksdb::IOOptions(), nullptr);
+    }
+  }
+  if (!status.IsNoSpace() || !status.GetRetryable()) {
+    std::fprintf(stderr, "%s\n", status.ToString().c_str());
+    return 4;
+  }
+  // Ours is sticky; posix forgets.
+  const bool forgets = file->Sync(rocksdb::IOOptions(), nullptr).ok();
+  return forgets && args[0] != "posix" ? 5 : 0;
+}
+const RegisterChild kFillTheDisk("fill_the_disk", &FillTheDisk);
+
+// A small ext4 in a file, mounted; unmounted whatever happens.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const TempDir& dir)
+      : image_(dir.File("image")), mount_(dir.File("mnt")) {
+    const std::string make = "truncate -s 24M '" + image_ + "' && mkfs.ext4 " +
+                             "-q -F '" + image_ + "' && mkdir '" + mount_ +
+                             "' && mount -o loop '" + image_ + "' '" + mount_ +
+                             "'";
+    mounted_ = std::system((make + " >/dev/null 2>&1").c_str()) == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_ && ::umount2(mount_.c_str(), 0) != 0) {
+      // Somebody still has a file open there: let go when he is done.
+      ::umount2(mount_.c_str(), MNT_DETACH);
+    }
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  bool mounted() const { return mounted_; }
+  std::string File(const std::string& name) const {
+    return mount_ + "/" + name;
+  }
+
+ private:
+  const std::string image_;
+  const std::string mount_;
+  bool mounted_ = false;
+};
+
+TEST(FsErrorTest, AFullDiskIsNoSpaceAndRetryable) {
+  const TempDir dir;
+  const SmallDisk disk(dir);
+  if (!disk.mounted()) {
+    GTEST_SKIP() << "cannot mount an ext4 image (needs root and mkfs.ext4)";
+  }
+  for (const char* fs : {"posix", "uringfs", "uringfs_pwrite"}) {
+    for (const char* name : {"000004.log", "000007.sst"}) {
+      ChildProcess child("fill_the_disk", {fs, disk.File(name)});
+      EXPECT_EQ(child.Wait(), 0) << fs << " " << name;
+      EXPECT_EQ(::unlink(disk.File(name).c_str()), 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace uringfs::test

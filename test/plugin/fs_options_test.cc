@@ -1,0 +1,165 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "plugin/fs_options.h"
+
+#include <string>
+
+#include "test/plugin/scoped_variable.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace uringfs {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+TEST(FsOptionsTest, DefaultsAreValid) {
+  EXPECT_TRUE(ValidateFsOptions(UringFsOptions()).ok());
+}
+
+TEST(FsOptionsTest, SizesTakeSuffixes) {
+  UringFsOptions options;
+  ASSERT_TRUE(SetFsOption("wal_buffer_bytes", "64K", &options).ok());
+  EXPECT_EQ(options.wal_buffer_bytes, 64u << 10);
+  ASSERT_TRUE(SetFsOption("wal_buffer_bytes", "2m", &options).ok());
+  EXPECT_EQ(options.wal_buffer_bytes, 2u << 20);
+  ASSERT_TRUE(SetFsOption("data_buffer_bytes", "8192", &options).ok());
+  EXPECT_EQ(options.data_buffer_bytes, 8192u);
+}
+
+TEST(FsOptionsTest, EveryOptionCanBeSet) {
+  UringFsOptions options;
+  ASSERT_TRUE(ParseFsOptions("wal_buffer_bytes=8K; wal_buffers = 5;"
+                             "data_buffer_bytes=1M;data_buffers=6;"
+                             "data_writes_in_flight=3;direct_io=required;"
+                             "io_engine=pwrite;stats_file=/x/y;",
+                             ';', &options)
+                  .ok());
+  EXPECT_EQ(options.wal_buffer_bytes, 8192u);
+  EXPECT_EQ(options.wal_buffers, 5u);
+  EXPECT_EQ(options.data_buffer_bytes, 1u << 20);
+  EXPECT_EQ(options.data_buffers, 6u);
+  EXPECT_EQ(options.data_writes_in_flight, 3u);
+  EXPECT_EQ(options.direct_io, DirectIo::kRequired);
+  EXPECT_EQ(options.io_engine, IoEngine::kPwrite);
+  EXPECT_EQ(options.stats_file, "/x/y");
+}
+
+TEST(FsOptionsTest, FormattedOptionsParseToTheSame) {
+  UringFsOptions options;
+  options.wal_buffers = 9;
+  options.direct_io = DirectIo::kOff;
+  options.stats_file = "-";
+  UringFsOptions parsed;
+  ASSERT_TRUE(ParseFsOptions(FormatFsOptions(options), ';', &parsed).ok());
+  EXPECT_EQ(FormatFsOptions(parsed), FormatFsOptions(options));
+}
+
+TEST(FsOptionsTest, AnUnknownOptionIsNamedAndTheKnownOnesListed) {
+  UringFsOptions options;
+  const Status status = SetFsOption("wal_bufers", "3", &options);
+  EXPECT_EQ(status.code(), Status::Code::kInvalidArgument);
+  EXPECT_THAT(status.ToString(),
+              AllOf(HasSubstr("'wal_bufers'"), HasSubstr("wal_buffers"),
+                    HasSubstr("stats_file")));
+}
+
+TEST(FsOptionsTest, ABadValueIsNamedWithTheRange) {
+  UringFsOptions options;
+  EXPECT_THAT(SetFsOption("wal_buffers", "1", &options).ToString(),
+              AllOf(HasSubstr("'wal_buffers'"), HasSubstr("'1'"),
+                    HasSubstr("from 2 to 1024")));
+  EXPECT_THAT(SetFsOption("wal_buffer_bytes", "5000", &options).ToString(),
+              AllOf(HasSubstr("power of two"), HasSubstr("4K to 4M")));
+  EXPECT_THAT(SetFsOption("io_engine", "aio", &options).ToString(),
+              HasSubstr("auto|uring|pwrite"));
+  EXPECT_THAT(SetFsOption("direct_io", "", &options).ToString(),
+              HasSubstr("optional|required|off"));
+}
+
+TEST(FsOptionsTest, NumbersThatAreNoneAreRefused) {
+  const char* const bad[] = {"",
+                             " ",
+                             "x",
+                             "-1",
+                             "+1",
+                             "1.5",
+                             "4KB",
+                             "K",
+                             "0x10",
+                             "4096 K",
+                             "4 K",
+                             "18446744073709551616",
+                             "18446744073709551615G"};
+  for (const char* value : bad) {
+    UringFsOptions options;
+    EXPECT_FALSE(SetFsOption("wal_buffer_bytes", value, &options).ok())
+        << value;
+    EXPECT_FALSE(SetFsOption("wal_buffers", value, &options).ok()) << value;
+  }
+  UringFsOptions options;
+  EXPECT_FALSE(SetFsOption("wal_buffers", "1K", &options).ok());
+}
+
+TEST(FsOptionsTest, AFailedParseChangesNothing) {
+  UringFsOptions options;
+  EXPECT_FALSE(
+      ParseFsOptions("wal_buffers=7;data_buffers=0", ';', &options).ok());
+  EXPECT_EQ(options.wal_buffers, UringFsOptions().wal_buffers);
+  EXPECT_FALSE(ParseFsOptions("wal_buffers", ';', &options).ok());
+}
+
+TEST(FsOptionsTest, OptionsThatDoNotGoTogetherAreRefused) {
+  UringFsOptions options;
+  options.wal_buffer_bytes = 4u << 20;
+  options.wal_buffers = 1024;
+  EXPECT_EQ(ValidateFsOptions(options).code(), Status::Code::kInvalidArgument);
+}
+
+TEST(FsOptionsTest, UrisAreReadStrictly) {
+  UringFsOptions options;
+  EXPECT_TRUE(ParseFsUri("uringfs", &options).ok());
+  EXPECT_TRUE(ParseFsUri("uringfs://", &options).ok());
+  EXPECT_TRUE(ParseFsUri("uringfs://?", &options).ok());
+  ASSERT_TRUE(
+      ParseFsUri("uringfs://?wal_buffers=7&data_buffers=3", &options).ok());
+  EXPECT_EQ(options.wal_buffers, 7u);
+  EXPECT_EQ(options.data_buffers, 3u);
+  for (const char* bad : {"uringfs://x", "uringfs:///db", "uringfs:", "",
+                          "uringfs://?x=1", "uringfs://wal_buffers=7"}) {
+    const Status status = ParseFsUri(bad, &options);
+    EXPECT_EQ(status.code(), Status::Code::kInvalidArgument) << bad;
+  }
+  EXPECT_THAT(ParseFsUri("uringfs://x", &options).ToString(),
+              HasSubstr("uringfs://?name=value"));
+}
+
+TEST(FsOptionsTest, ABadEnvironmentVariableIsAnErrorThatNamesIt) {
+  UringFsOptions options;
+  {
+    const test::ScopedVariable variable("URINGFS_OPTIONS",
+                                        "wal_buffers=6;stats_file=-");
+    EXPECT_TRUE(ApplyOptionsVariable(&options).ok());
+    EXPECT_EQ(options.wal_buffers, 6u);
+  }
+  {
+    const test::ScopedVariable variable("URINGFS_OPTIONS", "wal_bufers=6");
+    EXPECT_THAT(ApplyOptionsVariable(&options).ToString(),
+                AllOf(HasSubstr("URINGFS_OPTIONS"), HasSubstr("wal_bufers")));
+  }
+  EXPECT_TRUE(ApplyOptionsVariable(&options).ok());
+}
+
+TEST(FsOptionsTest, TheDescriptionHasEveryOption) {
+  const std::string text = DescribeFsOptions();
+  for (const char* name :
+       {"wal_buffer_bytes", "wal_buffers", "data_buffer_bytes", "data_buffers",
+        "data_writes_in_flight", "direct_io", "io_engine", "stats_file"}) {
+    EXPECT_THAT(text, HasSubstr(std::string(name) + ": "));
+  }
+}
+
+}  // namespace
+}  // namespace uringfs

@@ -1,0 +1,58 @@
+#!/bin/bash
+# Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+#
+# Runs the RocksDB tools of the system with liburingfs.so preloaded.
+#   preload.sh <liburingfs.so> <db_bench> <ldb>
+# Exit code 77: skipped.
+
+set -euo pipefail
+
+module=$1 db_bench=$2 ldb=$3
+dir=$(mktemp -d "$PWD/preload.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+
+if ! LD_PRELOAD=$module "$ldb" --version 2>"$dir/err" >/dev/null &&
+   grep -q "not registered" "$dir/err"; then
+  cat "$dir/err" >&2
+  exit 77
+fi
+
+bench() {
+  LD_PRELOAD=$module "$db_bench" --db="$dir/db" --num=2000 "$@" 2>&1
+}
+
+# Every way to name it, and the statistics say that it was used.
+for uri in uringfs uringfs:// 'uringfs://?wal_buffers=3' \
+  'id=uringfs;data_buffers=3'; do
+  rm -rf "$dir/db" "$dir/stats"
+  URINGFS_OPTIONS="stats_file=$dir/stats" \
+    bench --benchmarks=fillrandom,readrandom --fs_uri="$uri" >"$dir/out" ||
+    fail "db_bench --fs_uri=$uri: $(tail -3 "$dir/out")"
+  grep -q ' wal_appends=2000 ' "$dir/stats" || fail "$uri: $(cat "$dir/stats")"
+  [ "$(grep -c statistics "$dir/stats")" = 1 ] || fail "$uri: written twice"
+done
+bench --benchmarks=fillrandom --env_uri=uringfs:// >/dev/null || fail env_uri
+
+# The database opens without us, and with us, to the same keys.
+"$ldb" --db="$dir/db" scan --hex >"$dir/keys"
+LD_PRELOAD=$module "$ldb" --db="$dir/db" --fs_uri=uringfs:// scan --hex \
+  >"$dir/keys_uringfs"
+[ -s "$dir/keys" ] && cmp "$dir/keys" "$dir/keys_uringfs" || fail "keys differ"
+
+# Bad input is refused by name.
+for uri in 'uringfs://?wal_bufers=3' 'id=uringfs;wal_bufers=3'; do
+  bench --benchmarks=fillrandom --fs_uri="$uri" >"$dir/out" &&
+    fail "$uri was taken"
+  grep -q "no option 'wal_bufers'" "$dir/out" || fail "$uri: $(cat "$dir/out")"
+done
+URINGFS_OPTIONS=x bench --benchmarks=fillrandom --fs_uri=uringfs:// \
+  >"$dir/out" && fail "a bad URINGFS_OPTIONS was taken"
+grep -q "environment variable URINGFS_OPTIONS" "$dir/out" ||
+  fail "$(cat "$dir/out")"
+
+echo PASSED
