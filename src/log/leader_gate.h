@@ -7,6 +7,9 @@
 // Invariant: at most one thread is inside a step or an exclusive body, and
 // each sees everything the one before it did. What a step touches is therefore
 // single-owner.
+//
+// Whoever wants to run alone goes first: a thread that leads step after step
+// would otherwise take the lead again before anybody else is awake.
 
 #ifndef URINGFS_LOG_LEADER_GATE_H_
 #define URINGFS_LOG_LEADER_GATE_H_
@@ -26,7 +29,7 @@ class LeaderGate {
   void Await(const Done& done, const Step& step) {
     std::unique_lock<std::mutex> lock(mutex_);
     while (!done()) {
-      if (is_led_) {
+      if (is_led_ || claims_ > 0) {
         Sleep(&lock);
       } else {
         Lead(&lock, step);
@@ -38,9 +41,11 @@ class LeaderGate {
   template <class Body>
   void Exclusive(const Body& body) {
     std::unique_lock<std::mutex> lock(mutex_);
+    ++claims_;
     while (is_led_) {
       Sleep(&lock);
     }
+    --claims_;
     Lead(&lock, body);
   }
 
@@ -79,6 +84,7 @@ class LeaderGate {
   std::condition_variable changed_;
   bool is_led_ = false;    // guarded by mutex_
   uint32_t sleepers_ = 0;  // guarded by mutex_
+  uint32_t claims_ = 0;    // guarded by mutex_; calls of Exclusive that wait
 };
 
 }  // namespace uringfs
