@@ -83,8 +83,12 @@ rdb::Status UringFileSystem::ConfigureOptions(
   }
   rdb::Status status = ToRocksStatus(ValidateFsOptions(changed));
   if (status.ok()) {
+    // RocksDB's default is to pass over a target it does not know: a typo in
+    // the name of an encrypting one would mean plain text.
+    rdb::ConfigOptions strict = config;
+    strict.ignore_unsupported_options = false;
     status =
-        rdb::FileSystemWrapper::ConfigureOptions(config, for_wrapper, unused);
+        rdb::FileSystemWrapper::ConfigureOptions(strict, for_wrapper, unused);
   }
   if (status.ok()) {
     status = CheckBase();

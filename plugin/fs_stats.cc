@@ -16,6 +16,9 @@ namespace {
 // The FsStats that still have something to write at exit. Never destroyed:
 // objects with static storage may close files after our exit handler ran.
 struct Pending {
+  // A forked child has copies of locks that nobody will ever open, and the
+  // numbers are its parent's to tell.
+  const pid_t owner_pid = ::getpid();
   std::mutex mutex;
   std::set<FsStats*> all;
 };
@@ -27,6 +30,9 @@ Pending& PendingAtExit() {
 
 void WriteAllAtExit() {
   Pending& pending = PendingAtExit();
+  if (pending.owner_pid != ::getpid()) {
+    return;
+  }
   const std::lock_guard<std::mutex> lock(pending.mutex);
   for (FsStats* stats : pending.all) {
     stats->WriteOnce();
@@ -111,6 +117,9 @@ std::string FsTotals::ToString() const {
 
 FsStats::~FsStats() {
   Pending& pending = PendingAtExit();
+  if (pending.owner_pid != ::getpid()) {
+    return;
+  }
   {
     const std::lock_guard<std::mutex> lock(pending.mutex);
     pending.all.erase(this);

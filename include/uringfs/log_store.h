@@ -38,7 +38,10 @@
 // Sync, SyncTo, Settle and the accessors at once. Appends take no latch.
 // Truncate and Close wait for running Flush and Sync calls; the caller must
 // see to it that no append is under way. A thread holds at most one
-// Reservation and commits it before it calls anything else on the same log.
+// Reservation and commits it before it calls anything else on the same log;
+// Flush and Sync wait for Reservations that are not committed and lie below
+// or in the same buffer. A log is not inherited by fork: in the child every
+// call fails and leaves the file alone.
 
 #ifndef URINGFS_LOG_STORE_H_
 #define URINGFS_LOG_STORE_H_
@@ -143,6 +146,8 @@ class LogStore {
   // Bytes of the stream: end of what has been reserved.
   uint64_t size() const;
   // End of what Flush has promised: all bytes below can be read in the file.
+  // After a failed append it, and hi_stable() with it, may go back to where
+  // that append began.
   uint64_t hi_written() const;
   uint64_t hi_stable() const;
 

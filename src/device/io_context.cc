@@ -18,11 +18,12 @@ Status IoContext::Queue(UringQueue** queue) {
   if (queue_ != nullptr && !queue_->IsOurs()) {
     queue_.reset();
   }
-  if (queue_ == nullptr && refusal_.ok()) {
-    refusal_ = UringQueue::Create(sys_, memory_, bytes_, &queue_);
+  Status status;
+  if (queue_ == nullptr) {
+    status = UringQueue::Create(sys_, memory_, bytes_, &queue_);
   }
   *queue = queue_.get();
-  return refusal_;
+  return status;
 }
 
 }  // namespace uringfs

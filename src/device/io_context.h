@@ -33,8 +33,8 @@ class IoContext {
   IoContext& operator=(const IoContext&) = delete;
 
   // The ring, made on the first call. NotSupported with the reason where the
-  // kernel refuses one (ENOSYS, EPERM, ENOMEM, EINVAL); the refusal is
-  // remembered by this context only.
+  // kernel refuses one (ENOSYS, EPERM, ENOMEM, EINVAL). Asked again, it tries
+  // again: a refusal may pass (EMFILE), and costs one system call a file.
   Status Queue(UringQueue** queue);
 
   Sys* sys() const { return sys_; }
@@ -44,7 +44,6 @@ class IoContext {
   const size_t bytes_;
   Sys* const sys_;
   std::unique_ptr<UringQueue> queue_;
-  Status refusal_;
 };
 
 }  // namespace uringfs

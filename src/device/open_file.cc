@@ -122,8 +122,25 @@ Status CheckKind(const std::string& path, const struct stat& stat) {
   return Status::Ok();
 }
 
+bool IsInMemory(int fd) {
+  struct statfs file_system = {};
+  return ::fstatfs(fd, &file_system) == 0 && IsInMemory(file_system);
+}
+
+// Opens the file that is about to be replaced, as the new one will be opened:
+// what can fail fails while the old file is still there.
+Status Rehearse(const std::string& path, const LogOptions& options) {
+  OpenedFile old;
+  const int error = OpenPreferDirect(path, kFlags, 0, options, &old);
+  if (error != 0) {
+    return Status::FromErrno(error, "open", path);
+  }
+  old.in_memory = IsInMemory(old.fd);
+  return CloseAnd(SettleDirect(path, options, &old), &old);
+}
+
 // Looks before opening: to open a device node can do things to the device.
-Status MakeRoom(const std::string& path, OpenMode mode) {
+Status MakeRoom(const std::string& path, const LogOptions& options) {
   struct stat found = {};
   if (::stat(path.c_str(), &found) != 0) {
     return Status::Ok();  // open knows the reason, or makes the file
@@ -131,8 +148,11 @@ Status MakeRoom(const std::string& path, OpenMode mode) {
   if (Status status = CheckKind(path, found); !status.ok()) {
     return status;
   }
-  if (mode == OpenMode::kCreate && ::lstat(path.c_str(), &found) == 0 &&
-      S_ISREG(found.st_mode)) {
+  if (options.open_mode == OpenMode::kCreate &&
+      ::lstat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode)) {
+    if (Status status = Rehearse(path, options); !status.ok()) {
+      return status;
+    }
     // Best effort, see the header: what is still there will be truncated.
     (void)::unlink(path.c_str());
   }
@@ -144,7 +164,7 @@ Status MakeRoom(const std::string& path, OpenMode mode) {
 Status OpenFile(const std::string& path, const LogOptions& options,
                 OpenedFile* opened) {
   *opened = OpenedFile();
-  if (Status status = MakeRoom(path, options.open_mode); !status.ok()) {
+  if (Status status = MakeRoom(path, options); !status.ok()) {
     return status;
   }
   const int truncate = options.open_mode == OpenMode::kCreate ? O_TRUNC : 0;
@@ -159,9 +179,7 @@ Status OpenFile(const std::string& path, const LogOptions& options,
   if (Status status = CheckKind(path, opened->stat); !status.ok()) {
     return CloseAnd(status, opened);
   }
-  struct statfs file_system = {};
-  opened->in_memory =
-      ::fstatfs(opened->fd, &file_system) == 0 && IsInMemory(file_system);
+  opened->in_memory = IsInMemory(opened->fd);
   Status status = SettleDirect(path, options, opened);
   return status.ok() ? status : CloseAnd(status, opened);
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "src/base/assert.h"
+#include "src/base/fork_count.h"
 #include "src/device/io_errno.h"
 
 namespace uringfs {
@@ -22,7 +23,7 @@ constexpr size_t kMaxBufferBytes = size_t{1} << 30;
 }  // namespace
 
 UringQueue::UringQueue(Sys* sys, char* memory, size_t bytes)
-    : sys_(sys), memory_(memory), bytes_(bytes), owner_(::getpid()) {}
+    : sys_(sys), memory_(memory), bytes_(bytes), forks_(ForkCount()) {}
 
 Status UringQueue::Create(Sys* sys, char* memory, size_t bytes,
                           std::unique_ptr<UringQueue>* queue) {
@@ -80,7 +81,7 @@ void UringQueue::Register() {
   }
 }
 
-bool UringQueue::IsOurs() const { return owner_ == ::getpid(); }
+bool UringQueue::IsOurs() const { return forks_ == ForkCount(); }
 
 int UringQueue::BufferOf(const iovec& vector) const {
   const auto begin = reinterpret_cast<uintptr_t>(vector.iov_base);

@@ -79,7 +79,7 @@ class UringQueue {
   Sys* const sys_;
   char* const memory_;
   const size_t bytes_;
-  const pid_t owner_;
+  const uint32_t forks_;
   io_uring ring_ = {};
   io_uring_sqe* last_ = nullptr;
   bool registered_ = false;

@@ -185,8 +185,7 @@ void Flusher::Issue(uint64_t begin, uint64_t end) {
   submitted_ = end;
   // Counted when it is submitted: a write that fails may extend the file too.
   physical_end_ = std::max(physical_end_, AlignUp(end, kDeviceBlockBytes));
-  // relaxed: statistics.
-  counters_.writes.fetch_add(1, std::memory_order_relaxed);
+  CountOne(&counters_.writes);
   counters_.bytes.fetch_add(write.bytes(), std::memory_order_relaxed);
   device_->Submit(&write);
 }

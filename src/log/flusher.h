@@ -34,6 +34,11 @@
 
 namespace uringfs {
 
+// relaxed: statistics carry nothing.
+inline void CountOne(std::atomic<uint64_t>* counter) {
+  counter->fetch_add(1, std::memory_order_relaxed);
+}
+
 // Counters any thread may read while the flusher counts.
 struct FlusherCounters {
   std::atomic<uint64_t> writes{0};

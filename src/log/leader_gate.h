@@ -54,7 +54,7 @@ class LeaderGate {
   template <class Body>
   bool TryExclusive(const Body& body) {
     std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-    if (!lock.owns_lock() || is_led_) {
+    if (!lock.owns_lock() || is_led_ || claims_ > 0) {
       return false;
     }
     Lead(&lock, body);
@@ -68,11 +68,17 @@ class LeaderGate {
     --sleepers_;
   }
 
+  // An exception out of a body would leave the gate led for ever.
+  template <class Body>
+  static void RunOrDie(const Body& body) noexcept {
+    body();
+  }
+
   template <class Body>
   void Lead(std::unique_lock<std::mutex>* lock, const Body& body) {
     is_led_ = true;
     lock->unlock();
-    body();
+    RunOrDie(body);
     lock->lock();
     is_led_ = false;
     if (sleepers_ > 0) {

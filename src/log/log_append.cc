@@ -3,11 +3,9 @@
 // The appending side of LogEngine: claim, fill, leave. No latch is taken but
 // where the ring is exhausted and the device has to be waited for.
 
-#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "src/base/assert.h"
 #include "src/log/backoff.h"
@@ -48,8 +46,7 @@ Status LogEngine::AppendBatch(const std::string_view* slices, size_t count,
     }
     FillParts(claim, &source);
   }
-  // relaxed: statistics.
-  appends_.fetch_add(1, std::memory_order_relaxed);
+  CountOne(&appends_);
   appended_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   if (offset != nullptr) {
     *offset = begin;
@@ -118,8 +115,7 @@ Status LogEngine::ContinueClaim(Claim* claim) {
 
 // Back-pressure: helps the flusher along until a buffer is free.
 void LogEngine::WaitForSpace() {
-  // relaxed: statistics.
-  space_waits_.fetch_add(1, std::memory_order_relaxed);
+  CountOne(&space_waits_);
   Backoff backoff;
   flush_gate_.Await(
       [&] { return ring_.HasFreeBuffer() || !CheckUsable().ok(); },
@@ -142,6 +138,15 @@ uint64_t LogEngine::max_reservation_bytes() const {
   return uint64_t{ring_.buffer_bytes()} * (ring_.count() - 1);
 }
 
+void LogEngine::AddParts(const Claim& claim, Reservation::Body* body) {
+  for (uint32_t i = 0; i < claim.part_count; ++i) {
+    const ClaimPart& part = claim.parts[i];
+    // The memory may hold older bytes; they must not reach the disk.
+    std::memset(part.data, 0, part.bytes);
+    body->parts[body->part_count++] = part;
+  }
+}
+
 Status LogEngine::Reserve(uint64_t bytes, Reservation* reservation) {
   Status status = CheckUsable();
   if (!status.ok()) {
@@ -153,26 +158,21 @@ Status LogEngine::Reserve(uint64_t bytes, Reservation* reservation) {
         ": must be from 1 to " + std::to_string(max_reservation_bytes()) +
         "; Append takes any length");
   }
+  // Allocated before the claim: nothing may throw while it is not filled.
+  auto body = std::make_unique<Reservation::Body>();
+  body->engine = this;
+  body->parts = std::make_unique<ClaimPart[]>(ring_.count() + 1);
   Claim claim;
   status = StartClaim(bytes, &claim);
   if (!status.ok()) {
     return status;
   }
-  std::vector<ClaimPart> parts(claim.parts, claim.parts + claim.part_count);
+  body->offset = claim.begin;
+  AddParts(claim, body.get());
   while (claim.is_rotating && status.ok()) {
     status = ContinueClaim(&claim);
-    parts.insert(parts.end(), claim.parts, claim.parts + claim.part_count);
+    AddParts(claim, body.get());
   }
-  for (const ClaimPart& part : parts) {
-    // The memory may hold older bytes; they must not reach the disk.
-    std::memset(part.data, 0, part.bytes);
-  }
-  auto body = std::make_unique<Reservation::Body>();
-  body->engine = this;
-  body->offset = claim.begin;
-  body->part_count = parts.size();
-  body->parts = std::make_unique<ClaimPart[]>(parts.size());
-  std::copy(parts.begin(), parts.end(), body->parts.get());
   *reservation = Reservation();
   reservation->body_ = std::move(body);
   if (!status.ok()) {
@@ -180,8 +180,7 @@ Status LogEngine::Reserve(uint64_t bytes, Reservation* reservation) {
     reservation->Commit();
     return status;
   }
-  // relaxed: statistics.
-  appends_.fetch_add(1, std::memory_order_relaxed);
+  CountOne(&appends_);
   appended_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   return status;
 }

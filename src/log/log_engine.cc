@@ -1,15 +1,18 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// Opening, flushing, syncing and closing. Appending is in log_append.cc.
+// Opening, flushing and closing. Appending is in log_append.cc, syncing in
+// log_sync.cc.
 
 #include "src/log/log_engine.h"
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 #include "src/base/align.h"
 #include "src/base/assert.h"
+#include "src/base/fork_count.h"
 #include "src/log/backoff.h"
 
 namespace uringfs {
@@ -19,11 +22,6 @@ uint32_t WritesInFlight(const LogOptions& options) {
   return options.write_mode == WriteMode::kSerialised
              ? 1
              : options.writes_in_flight;
-}
-
-// relaxed: statistics carry nothing.
-void Count(std::atomic<uint64_t>* counter) {
-  counter->fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -71,6 +69,7 @@ LogEngine::LogEngine(OpenedDevice opened, const std::string& path,
       options_(options),
       device_id_(opened.device_id),
       inode_(opened.inode),
+      forks_(ForkCount()),
       workspace_(std::move(workspace)),
       device_(std::move(opened.device)),
       ring_(workspace_->ring_memory(), options.buffer_bytes,
@@ -81,6 +80,11 @@ LogEngine::LogEngine(OpenedDevice opened, const std::string& path,
 LogEngine::~LogEngine() {
   // The outcome is lost: a caller that wants it calls Close.
   (void)Close();
+  if (IsForeign()) {
+    (void)device_.release();
+    (void)workspace_.release();
+    return;
+  }
   device_.reset();
   Workspace::Release(std::move(workspace_));
 }
@@ -102,12 +106,22 @@ Status LogEngine::RestartAt(uint64_t offset, uint64_t physical) {
       return status;
     }
   }
+  // acq_rel: odd before any store of the restart; even after all of them.
+  restarts_.fetch_add(1, std::memory_order_acq_rel);
   ring_.Restart(block, tail_bytes);
+  restarts_.fetch_add(1, std::memory_order_release);
   flusher_.Start(offset, physical);
   return Status::Ok();
 }
 
+bool LogEngine::IsForeign() const { return ForkCount() != forks_; }
+
 Status LogEngine::CheckUsable() const {
+  if (IsForeign()) {
+    return Status::NotSupported(
+        "use of " + path_ +
+        " in a child process: a log is not inherited by fork; open another");
+  }
   // Acquire: pairs with the release in Fail() and CloseAlone().
   switch (state_.load(std::memory_order_acquire)) {
     case State::kOpen:
@@ -156,77 +170,27 @@ Status LogEngine::FlushTo(uint64_t offset) {
 }
 
 Status LogEngine::Flush() {
-  Count(&flushes_);
-  return FlushTo(size());
-}
-
-Status LogEngine::SyncTo(uint64_t offset, SyncKind kind) {
-  Count(&syncs_);
-  if (offset > size()) {
-    return Status::InvalidArgument("sync up to " + std::to_string(offset) +
-                                   " of " + path_ + ", which has " +
-                                   std::to_string(size()) + " bytes");
-  }
-  Status status = FlushTo(offset);
+  Status status = CheckUsable();
   if (!status.ok()) {
     return status;
   }
-  const uint64_t version = metadata_version_.load(std::memory_order_acquire);
-  bool is_done = false;
-  sync_gate_.Await(
-      [&] {
-        // Times and mode have no watermark: a full sync is always its own.
-        is_done = is_done ||
-                  (kind == SyncKind::kData && stable_.value() >= offset &&
-                   metadata_stable_.load(std::memory_order_acquire) >= version);
-        return is_done || !CheckUsable().ok();
-      },
-      [&] {
-        LeadSync(kind);
-        is_done = CheckUsable().ok();
-      });
-  return is_done ? Status::Ok() : CheckUsable();
-}
-
-// The only place where hi_stable moves: the value of the written watermark is
-// taken before the flush is issued, so the flush covers all of it.
-void LogEngine::LeadSync(SyncKind kind) {
-  const uint64_t version = metadata_version_.load(std::memory_order_acquire);
-  Status status;
-  if (options_.write_mode == WriteMode::kTailLocalised) {
-    // RocksDB does not sync a data file again after Close: its exact size must
-    // be covered by this flush.
-    flush_gate_.Exclusive([&] { status = flusher_.CutToWritten(); });
-  }
-  const uint64_t written = written_.value();
-  if (status.ok()) {
-    Count(&device_flushes_);
-    status = device_->MakeDurable(kind);
-  }
-  if (!status.ok()) {
-    Fail(status);
-    return;
-  }
-  if (stable_.AdvanceTo(written)) {
-    Count(&stable_advances_);
-  }
-  // release: pairs with the acquire in SyncTo().
-  metadata_stable_.store(version, std::memory_order_release);
-}
-
-Status LogEngine::Settle() {
-  Status status = FlushTo(size());
-  if (status.ok()) {
-    flush_gate_.Exclusive([&] { status = flusher_.CutToWritten(); });
-    if (!status.ok()) {
-      Fail(status);
-    }
-  }
-  return status;
+  CountOne(&flushes_);
+  const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
+  return FlushTo(ring_.reserved_end());
 }
 
 Status LogEngine::Truncate(uint64_t size) {
-  Status status = FlushTo(this->size());
+  if (size > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
+    return Status::InvalidArgument("truncate " + path_ + " to " +
+                                   std::to_string(size) +
+                                   " bytes: no file can be that long");
+  }
+  Status status = CheckUsable();
+  if (!status.ok()) {
+    return status;
+  }
+  const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
+  status = FlushTo(ring_.reserved_end());
   if (!status.ok()) {
     return status;
   }
@@ -248,11 +212,16 @@ Status LogEngine::Truncate(uint64_t size) {
 }
 
 Status LogEngine::Close() {
+  if (IsForeign()) {
+    return CheckUsable();
+  }
+  const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
   if (state_.load(std::memory_order_acquire) == State::kOpen) {
-    (void)FlushTo(size());  // an error is sticky and comes back below
+    // An error is sticky and comes back below.
+    (void)FlushTo(ring_.reserved_end());
   }
   sync_gate_.Exclusive([&] { flush_gate_.Exclusive([&] { CloseAlone(); }); });
-  const std::lock_guard<std::mutex> lock(error_mutex_);
+  const std::lock_guard<std::mutex> error_lock(error_mutex_);
   return close_status_;
 }
 
@@ -279,14 +248,34 @@ void LogEngine::CloseAlone() {
 uint64_t LogEngine::size() const {
   return state_.load(std::memory_order_acquire) == State::kClosed
              ? end_when_closed_.load(std::memory_order_relaxed)
-             : ring_.reserved_end();
+             : ReservedEnd();
+}
+
+uint64_t LogEngine::ReservedEnd() const {
+  while (true) {
+    // acquire, both: whoever sees a store of the restart sees the odd number
+    // before it, and the second load tells.
+    const uint64_t before = restarts_.load(std::memory_order_acquire);
+    const uint64_t end = ring_.reserved_end();
+    if (before % 2 == 0 &&
+        restarts_.load(std::memory_order_acquire) == before) {
+      return end;
+    }
+  }
 }
 
 uint64_t LogEngine::hi_written() const {
   return std::min(written_.value(), abandoned_.load(std::memory_order_acquire));
 }
 
+uint64_t LogEngine::hi_stable() const {
+  return std::min(stable_.value(), abandoned_.load(std::memory_order_acquire));
+}
+
 void LogEngine::SetWriteLifetimeHint(int hint) {
+  if (IsForeign()) {
+    return;
+  }
   flush_gate_.Exclusive([&] {
     if (state_.load(std::memory_order_acquire) != State::kClosed) {
       device_->SetLifetimeHint(hint);
@@ -296,6 +285,9 @@ void LogEngine::SetWriteLifetimeHint(int hint) {
 
 IoChoice LogEngine::io_choice() const {
   IoChoice choice;
+  if (IsForeign()) {
+    return choice;
+  }
   flush_gate_.Exclusive([&] {
     const std::lock_guard<std::mutex> lock(error_mutex_);
     choice = state_.load(std::memory_order_acquire) == State::kClosed

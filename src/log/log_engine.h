@@ -8,6 +8,10 @@
 // while the disk flushes. Order of taking: sync_gate_ before flush_gate_.
 // No thread waits for a writer's memcpy without letting that writer use the
 // flush gate in between: the writer may need it to get space.
+//
+// A child of fork has a copy of this object and a descriptor of the same file,
+// and nothing else that counts: there every call fails before it touches a
+// lock or the file, and the destructor leaks what it must not free.
 
 #ifndef URINGFS_LOG_LOG_ENGINE_H_
 #define URINGFS_LOG_LOG_ENGINE_H_
@@ -16,6 +20,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 
@@ -52,14 +57,14 @@ class LogEngine {
   Status Reserve(uint64_t bytes, Reservation* reservation);
   Status Flush();
   Status SyncTo(uint64_t offset, SyncKind kind);
-  Status Sync(SyncKind kind = SyncKind::kData) { return SyncTo(size(), kind); }
+  Status Sync(SyncKind kind = SyncKind::kData);
   Status Settle();
   Status Truncate(uint64_t size);
   Status Close();
 
   uint64_t size() const;
   uint64_t hi_written() const;
-  uint64_t hi_stable() const { return stable_.value(); }
+  uint64_t hi_stable() const;
   uint64_t max_reservation_bytes() const;
   void SetWriteLifetimeHint(int hint);
   Status error() const;
@@ -83,10 +88,14 @@ class LogEngine {
   Status ContinueClaim(Claim* claim);
   void WaitForSpace();
   void FillParts(const Claim& claim, SliceReader* source);
+  static void AddParts(const Claim& claim, Reservation::Body* body);
   void AbandonFrom(uint64_t begin);
   void Kick();
+  bool IsForeign() const;
+  uint64_t ReservedEnd() const;
   void LeadFlush(uint64_t wanted, class Backoff* backoff);
   Status FlushTo(uint64_t offset);
+  Status SyncUpTo(uint64_t offset, SyncKind kind);
   void LeadSync(SyncKind kind);
   Status RestartAt(uint64_t offset, uint64_t physical);
   void CloseAlone();
@@ -97,6 +106,7 @@ class LogEngine {
   const LogOptions options_;
   const uint64_t device_id_;
   const uint64_t inode_;
+  const uint32_t forks_;  // see IsForeign()
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<Device> device_;
   FlushRing<> ring_;
@@ -113,6 +123,12 @@ class LogEngine {
   // a sync is needed even where all bytes are stable.
   std::atomic<uint64_t> metadata_version_{1};
   std::atomic<uint64_t> metadata_stable_{0};
+
+  // Shared by calls that wait for an offset, taken alone by those that make
+  // offsets meaningless: Truncate and Close. Before both gates.
+  std::shared_mutex restart_mutex_;
+  // Odd while the ring restarts; see ReservedEnd().
+  std::atomic<uint64_t> restarts_{0};
 
   // Any thread.
   std::atomic<State> state_{State::kOpen};

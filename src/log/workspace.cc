@@ -2,12 +2,11 @@
 
 #include "src/log/workspace.h"
 
-#include <unistd.h>
-
 #include <mutex>
 #include <utility>
 #include <vector>
 
+#include "src/base/fork_count.h"
 #include "src/device/device.h"
 
 namespace uringfs {
@@ -35,7 +34,7 @@ Workspace::Workspace(AlignedBuffer memory, size_t ring_bytes)
     : memory_(std::move(memory)),
       ring_bytes_(ring_bytes),
       context_(memory_.data(), memory_.bytes()),
-      owner_pid_(::getpid()) {}
+      forks_(ForkCount()) {}
 
 Status Workspace::Acquire(size_t ring_bytes, std::unique_ptr<Workspace>* out) {
   {
@@ -48,7 +47,7 @@ Status Workspace::Acquire(size_t ring_bytes, std::unique_ptr<Workspace>* out) {
       std::unique_ptr<Workspace> found = std::move(*it);
       pool.idle.erase(it);
       pool.idle_bytes -= ring_bytes;
-      if (found->owner_pid_ != ::getpid()) {
+      if (found->forks_ != ForkCount()) {
         // After a fork the memory is not mapped here and the ring is the
         // parent's: forget both without touching them.
         (void)found.release();
@@ -68,7 +67,7 @@ Status Workspace::Acquire(size_t ring_bytes, std::unique_ptr<Workspace>* out) {
 }
 
 void Workspace::Release(std::unique_ptr<Workspace> workspace) {
-  if (workspace->owner_pid_ != ::getpid()) {
+  if (workspace->forks_ != ForkCount()) {
     (void)workspace.release();
     return;
   }

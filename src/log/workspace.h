@@ -9,6 +9,7 @@
 #define URINGFS_LOG_WORKSPACE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "src/base/aligned_buffer.h"
@@ -38,7 +39,7 @@ class Workspace {
   AlignedBuffer memory_;
   const size_t ring_bytes_;
   IoContext context_;
-  const int owner_pid_;  // a forked child has neither the memory nor the ring
+  const uint32_t forks_;  // a forked child has neither the memory nor the ring
 };
 
 }  // namespace uringfs

@@ -109,8 +109,8 @@ class alignas(kCacheLineBytes) FlushBuffer {
   void Reset(uint32_t lap) {
     BufferWord word;
     word.lap = lap & BufferWord::kLapMask;
-    // relaxed: no other thread has the ring.
-    word_.store(BufferWord::Encode(word), std::memory_order_relaxed);
+    // release: see FlushRing::Restart.
+    word_.store(BufferWord::Encode(word), std::memory_order_release);
   }
 
  private:

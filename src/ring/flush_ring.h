@@ -83,7 +83,9 @@ class FlushRing {
   // `filled` bytes of data(0) are as the caller put them there.
   // REQUIRES: no other thread uses the ring; filled < buffer_bytes.
   void Restart(uint64_t origin, uint32_t filled) {
-    origin_ = origin;
+    // release, here and below: a reader beside a restart that sees any of this
+    // also sees the restart announced (LogEngine::size).
+    origin_.store(origin, std::memory_order_release);
     for (uint32_t i = 0; i < count_; ++i) {
       buffers_[i].Reset(0);
     }
@@ -197,9 +199,11 @@ class FlushRing {
   }
 
   char* data(uint64_t seq) const { return buffers_[seq % count_].data(); }
-  uint64_t BeginOf(uint64_t seq) const { return origin_ + seq * buffer_bytes_; }
+  uint64_t BeginOf(uint64_t seq) const {
+    return origin_.load(std::memory_order_acquire) + seq * buffer_bytes_;
+  }
   uint64_t SeqOf(uint64_t offset) const {
-    return (offset - origin_) / buffer_bytes_;
+    return (offset - origin_.load(std::memory_order_acquire)) / buffer_bytes_;
   }
   uint32_t buffer_bytes() const { return buffer_bytes_; }
   uint32_t count() const { return count_; }
@@ -240,11 +244,12 @@ class FlushRing {
     claim->is_rotating = bytes == buffer_bytes_;
   }
 
-  // Constant after construction; origin_ between restarts.
+  // Constant after construction.
   const uint32_t buffer_bytes_;
   const uint32_t count_;
-  uint64_t origin_ = 0;
   const std::unique_ptr<FlushBuffer<Atom>[]> buffers_;
+  // Constant between restarts.
+  Atom<uint64_t> origin_{0};
   // Written by the rotator, read by any thread.
   alignas(kCacheLineBytes) Atom<uint64_t> current_{0};
 };

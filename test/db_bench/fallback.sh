@@ -12,8 +12,7 @@ report() {
   echo "$1:"
   grep -E 'over_io_uring|first_reason' "$root/stats"
   check_on_posix "$2"
-  [ "$(content uringfs "$2")" = "$(content posix "$2")" ] ||
-    fail "$1: contents differ"
+  same_content "$2"
 }
 
 # 1. io_uring forbidden by a seccomp filter, as in containers.

@@ -41,14 +41,26 @@ WRAP=()
 # The value of key $1 in the statistics of the last uringfs run.
 stat_of() { tr ' ' '\n' < "$root/stats" | sed -n "s/^$1=//p" | head -n 1; }
 
-# content posix|uringfs DIRECTORY: a checksum over all keys and values.
+# content posix|uringfs DIRECTORY: a checksum over all keys and values. Fails
+# for an empty database. Call it in an assignment, so that a failure ends all.
 content() {
   local preload=() uri=()
   if [ "$1" = uringfs ]; then
     preload=(env "LD_PRELOAD=$module") uri=(--fs_uri=uringfs://)
   fi
-  "${preload[@]}" ldb "${uri[@]}" "--db=$2" scan --hex 2> "$root/err" |
-    sha256sum || { cat "$root/err" >&2; fail "$1: scan of $2"; }
+  "${preload[@]}" ldb "${uri[@]}" "--db=$2" scan --hex > "$root/scan" \
+    2> "$root/err" || { cat "$root/err" >&2; fail "$1: scan of $2"; }
+  [ -s "$root/scan" ] || fail "$1: nothing in $2"
+  sha256sum < "$root/scan"
+}
+
+# same_content DIRECTORY: both file systems read the same; the checksum is left
+# in $sum.
+same_content() {
+  local other
+  sum=$(content posix "$1")
+  other=$(content uringfs "$1")
+  [ "$sum" = "$other" ] || fail "posix and uringfs read $1 differently"
 }
 
 # Everything that can be checked of a database with plain RocksDB.

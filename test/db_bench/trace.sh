@@ -16,6 +16,8 @@ bench uringfs "$root/tables" fillrandom,compact --num=3000 \
   { [ -n "${URINGFS_REQUIRE_URING:-}" ] && fail "io_uring was not used";
     skip "io_uring is not to be had here: $(cat "$root/stats")"; }
 
+[ "$(stat_of buffered)" = 0 ] || fail "a file lost O_DIRECT on its way"
+
 opens() { grep -E "openat\(.*\.$1\".*O_CREAT" "$trace"; }
 for kind in log sst; do
   opens "$kind" > /dev/null || fail "no .$kind file was created"

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,6 +70,22 @@ TEST_F(OpenDeviceTest, CreateOverAFileMakesANewInode) {
   ASSERT_EQ(::pwrite(old, "late", 4, 0), 4);
   ::close(old);
   EXPECT_EQ(ReadWholeFile(path), "");
+}
+
+TEST_F(OpenDeviceTest, AnOpenThatFailsLeavesTheOldFile) {
+  const std::string path = dir_.File("old");
+  Put(path, "old bytes");
+  struct rlimit limit = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlim_t old_limit = limit.rlim_cur;
+  limit.rlim_cur = 0;  // every open fails with EMFILE
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  const Status status = Open(path);
+  limit.rlim_cur = old_limit;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(status.error_number(), EMFILE);
+  EXPECT_NE(status.ToString().find("ulimit -n"), std::string::npos);
+  EXPECT_EQ(ReadWholeFile(path), "old bytes");
 }
 
 TEST_F(OpenDeviceTest, CreateFollowsASymlinkAndTruncatesItsTarget) {
@@ -193,7 +210,9 @@ TEST_F(OpenOnTmpfs, IsBufferedAndByPwriteAndSaysWhy) {
 
 TEST_F(OpenOnTmpfs, RequiredDirectIoIsRefused) {
   options_.direct_io = DirectIo::kRequired;
+  Put(tmpfs_ + "/file", "old bytes");
   const Status status = Open(tmpfs_ + "/file");
+  EXPECT_EQ(ReadWholeFile(tmpfs_ + "/file"), "old bytes") << "refused in time";
   EXPECT_EQ(status.code(), Status::Code::kNotSupported);
   EXPECT_NE(status.ToString().find("tmpfs"), std::string::npos);
   IoChoice probed;
@@ -230,9 +249,9 @@ TEST_F(OpenDeviceTest, ARefusedRingFallsBackOnlyWhereThatIsAllowed) {
     ASSERT_TRUE(OpenDevice(path, options_, &context, &opened_).ok());
     EXPECT_FALSE(opened_.device->choice().uses_io_uring);
     EXPECT_TRUE(Mentions("io_uring_setup"));
-    // The refusal is remembered: no second try for the next file.
+    // A refusal may pass, so the next file asks again.
     ASSERT_TRUE(OpenDevice(path, options_, &context, &opened_).ok());
-    EXPECT_EQ(sys.calls(Call::kRingSetup), 1u);
+    EXPECT_EQ(sys.calls(Call::kRingSetup), 2u);
     opened_.device.reset();
 
     Put(path, "kept");

@@ -74,6 +74,56 @@ TEST(LogDurabilityTest, AFlushThatBeganBeforeTheWriteDoesNotCoverIt) {
   EXPECT_EQ(log->hi_stable(), 5u);
 }
 
+TEST(LogDurabilityTest, ATailLocalisedSyncCoversTheExactSize) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpenOnFake(disk, SmallRing(WriteMode::kTailLocalised));
+  Random random(3);
+  for (uint64_t size : {5000, 12288, 30001}) {
+    const uint64_t old = log->size();
+    ASSERT_TRUE(Append(log.get(), StreamBytes(old, size - old)).ok());
+    ASSERT_TRUE(log->Sync().ok());
+    EXPECT_EQ(disk->size(), size);
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_EQ(disk->CrashImage(random), StreamBytes(0, size));
+    }
+  }
+}
+
+TEST(LogDurabilityTest, ASyncAfterAChangeOfSizeIssuesAFlush) {
+  for (WriteMode mode : {WriteMode::kSerialised, WriteMode::kTailLocalised}) {
+    auto disk = FakeDisk::Create();
+    auto log = MustOpenOnFake(disk, SmallRing(mode));
+    Random random(4);
+    ASSERT_TRUE(log->Sync().ok());
+    EXPECT_EQ(disk->flushes(), 1u) << "the file itself must be durable";
+    ASSERT_TRUE(Append(log.get(), StreamBytes(0, 5000)).ok());
+    ASSERT_TRUE(log->Sync().ok());
+    ASSERT_TRUE(log->Sync().ok());
+    EXPECT_EQ(disk->flushes(), 2u) << "nothing changed in between";
+    ASSERT_TRUE(log->Settle().ok());
+    ASSERT_TRUE(log->Sync().ok());
+    EXPECT_EQ(disk->flushes(), 3u);
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_EQ(disk->CrashImage(random).size(), 5000u);
+    }
+    ASSERT_TRUE(log->Truncate(100).ok());
+    ASSERT_TRUE(log->Sync().ok());
+    EXPECT_EQ(disk->flushes(), 4u);
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_EQ(disk->CrashImage(random), StreamBytes(0, 100));
+    }
+  }
+}
+
+TEST(LogDurabilityTest, AFullSyncIsAlwaysItsOwn) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpenOnFake(disk, SmallRing(WriteMode::kSerialised));
+  ASSERT_TRUE(log->Sync().ok());
+  ASSERT_TRUE(log->Sync(SyncKind::kFull).ok());
+  ASSERT_TRUE(log->Sync(SyncKind::kFull).ok());
+  EXPECT_EQ(disk->flushes(), 3u);
+}
+
 struct Campaign {
   WriteMode mode;
   CompletionOrder order;

@@ -131,6 +131,12 @@ class LogFaultTest : public testing::TestWithParam<WriteMode> {
                  script.synced());
     ExpectIntact(disk->Image(), script.stream(), script.flushed());
     const std::string before = disk->Image();
+    const std::string text = script.first_error().ToString();
+    if (text.find("write") != std::string::npos ||
+        text.find("flush") != std::string::npos) {
+      // The cut at Close was to be had: no hole, no padding, no failed append.
+      EXPECT_EQ(before, script.stream().substr(0, before.size()));
+    }
     log.reset();
     EXPECT_EQ(disk->Image(), before) << "nothing appears later";
   }
@@ -159,6 +165,57 @@ TEST_P(LogFaultTest, AFailedAppendLeavesNothingInTheFile) {
   EXPECT_LE(log->hi_written(), 1000u);
   EXPECT_FALSE(log->Close().ok());
   EXPECT_EQ(disk->Image(), StreamBytes(0, 1000));
+}
+
+TEST_P(LogFaultTest, AFailedReservationLeavesNothingInTheFile) {
+  auto disk = FakeDisk::Create();
+  disk->FailWrite(2, ENOSPC);
+  auto log = MustOpenOnFake(disk, SmallRing(GetParam()));
+  ASSERT_TRUE(Append(log.get(), StreamBytes(0, 1000)).ok());
+  ASSERT_TRUE(log->Flush().ok());
+  ASSERT_TRUE(Append(log.get(), StreamBytes(1000, 2 * 4096)).ok());
+  Reservation reservation;
+  const Status status =
+      log->Reserve(log->max_reservation_bytes(), &reservation);
+  ASSERT_FALSE(status.ok());
+  reservation.Commit();
+  EXPECT_FALSE(log->Close().ok());
+  const std::string image = disk->Image();
+  EXPECT_GE(image.size(), 1000u);
+  EXPECT_LE(image.size(), 1000u + 2 * 4096);
+  EXPECT_EQ(image, StreamBytes(0, image.size()));
+}
+
+TEST_P(LogFaultTest, AFailedCutIsSticky) {
+  auto disk = FakeDisk::Create();
+  disk->FailResize(0, EIO);
+  auto log = MustOpenOnFake(disk, SmallRing(GetParam()));
+  ASSERT_TRUE(Append(log.get(), "abc").ok());
+  EXPECT_EQ(log->Settle().error_number(), EIO);
+  EXPECT_EQ(Append(log.get(), "d").error_number(), EIO);
+  EXPECT_EQ(log->Flush().error_number(), EIO);
+  EXPECT_EQ(log->Close().error_number(), EIO);
+  EXPECT_EQ(disk->Image(), "abc");
+}
+
+TEST_P(LogFaultTest, ATruncateThatCannotGoOnDoesNotBringTheEndBack) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpenOnFake(disk, SmallRing(GetParam()));
+  ASSERT_TRUE(Append(log.get(), StreamBytes(0, 9000)).ok());
+  ASSERT_TRUE(log->Flush().ok());
+  // The resize comes first, then the read of the new last block.
+  disk->FailOperation(disk->operations() + 1, EIO);
+  EXPECT_EQ(log->Truncate(5000).error_number(), EIO);
+  EXPECT_EQ(log->Close().error_number(), EIO);
+  EXPECT_EQ(disk->Image(), StreamBytes(0, 5000));
+}
+
+TEST_P(LogFaultTest, ASizeThatNoFileCanHaveIsRefusedWithoutHarm) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpenOnFake(disk, SmallRing(GetParam()));
+  EXPECT_EQ(log->Truncate(UINT64_MAX).code(), Status::Code::kInvalidArgument);
+  EXPECT_TRUE(Append(log.get(), "abc").ok());
+  EXPECT_TRUE(log->Close().ok());
 }
 
 TEST_P(LogFaultTest, AFailedDeviceFlushIsNotRetriedIntoAnOk) {

@@ -115,6 +115,8 @@ TEST_P(LogThreadsTest, AnErrorReachesEveryWaitingThread) {
           Status status = test::Append(log.get(), bytes);
           if (status.ok() && random.OneIn(3)) {
             status = log->Flush();
+          } else if (status.ok() && random.OneIn(3)) {
+            status = log->Sync(SyncKind::kData);
           }
           if (!status.ok()) {
             EXPECT_EQ(status.error_number(), EIO);
@@ -128,7 +130,51 @@ TEST_P(LogThreadsTest, AnErrorReachesEveryWaitingThread) {
       thread.join();
     }
     EXPECT_EQ(failed.load(), 4);
+    EXPECT_LE(log->hi_stable(), log->hi_written());
     EXPECT_EQ(log->Close().error_number(), EIO);
+  }
+}
+
+TEST_P(LogThreadsTest, TruncateWaitsForFlushesAndSyncsThatAreUnderWay) {
+  auto disk = FakeDisk::Create();
+  auto log = test::MustOpenOnFake(disk, SmallRing(GetParam()));
+  std::atomic<bool> done{false};
+  std::vector<std::thread> threads;
+  threads.emplace_back([&] {
+    while (!done.load()) {
+      ASSERT_TRUE(log->Flush().ok());
+      ASSERT_LE(log->size(), 10000u);
+    }
+  });
+  threads.emplace_back([&] {
+    while (!done.load()) {
+      const Status status = log->Sync(SyncKind::kData);
+      ASSERT_TRUE(status.ok()) << status.ToString();
+      ASSERT_TRUE(log->Settle().ok());
+    }
+  });
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(test::Append(log.get(), std::string(10000, 'x')).ok());
+    ASSERT_TRUE(log->Truncate(i % 2 == 0 ? 0 : 77).ok());
+    ASSERT_TRUE(log->Truncate(0).ok());
+  }
+  done.store(true);
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_TRUE(log->Close().ok());
+}
+
+TEST_P(LogThreadsTest, SettleBesideACloseThatCouldNotCutIsHarmless) {
+  for (int i = 0; i < 200; ++i) {
+    auto disk = FakeDisk::Create();
+    auto log = test::MustOpenOnFake(disk, SmallRing(GetParam()));
+    ASSERT_TRUE(test::Append(log.get(), "abc").ok());
+    ASSERT_TRUE(log->Flush().ok());
+    disk->FailResize(0, EIO);
+    std::thread other([&] { (void)log->Settle(); });
+    EXPECT_EQ(log->Close().error_number(), EIO);
+    other.join();
   }
 }
 

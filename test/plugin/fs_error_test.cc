@@ -5,7 +5,6 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/utilities/object_registry.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "test/plugin/child_process.h"
 #include "test/plugin/fs_fixture.h"
 #include "test/plugin/scoped_variable.h"
+#include "test/plugin/small_disk.h"
 
 #include "gmock/gmock.h"
 
@@ -104,6 +104,16 @@ TEST(FsErrorTest, ABaseThatChangesPathsIsRefused) {
   EXPECT_THAT(message, AllOf(HasSubstr("ChrootFS"), HasSubstr("target=")));
 }
 
+TEST(FsErrorTest, AnUnknownTargetIsRefused) {
+  for (const char* text :
+       {"id=uringfs;target=nosuch", "id=uringfs;target={id=nosuch;a=b}"}) {
+    std::shared_ptr<rocksdb::FileSystem> fs;
+    const rocksdb::Status status = FromString(text, &fs);
+    EXPECT_FALSE(status.ok()) << text;
+    EXPECT_THAT(status.ToString(), HasSubstr("nosuch"));
+  }
+}
+
 TEST(FsErrorTest, TheEnvFactoryWorks) {
   rocksdb::ConfigOptions config;
   config.registry->AddLibrary("uringfs", &register_uringfs, "");
@@ -113,6 +123,13 @@ TEST(FsErrorTest, TheEnvFactoryWorks) {
       rocksdb::Env::CreateFromString(config, "uringfs://", &env, &guard);
   ASSERT_TRUE(status.ok()) << status.ToString();
   EXPECT_STREQ(env->GetFileSystem()->Name(), "uringfs");
+}
+
+// Whether the file holds the first `synced` pieces of 'x', and nothing else.
+bool Holds(const std::string& path, size_t synced_bytes) {
+  const std::string content = ReadWholeFile(path);
+  return content.size() >= synced_bytes &&
+         content.find_first_not_of('x') == std::string::npos;
 }
 
 // Args: file system, path. Appends beyond the file size limit.
@@ -129,12 +146,14 @@ int WriteBeyondTheLimit(const std::vector<std::string>& args) {
     return 3;
   }
   const std::string piece(100000, 'x');
+  size_t synced_bytes = 0;
   rocksdb::IOStatus status;
   for (int i = 0; i < 30 && status.ok(); ++i) {
     status = file->Append(piece, rocksdb::IOOptions(), nullptr);
     if (status.ok()) {
       status = file->Sync(rocksdb::IOOptions(), nullptr);
     }
+    synced_bytes += status.ok() ? piece.size() : 0;
   }
   if (!status.IsIOError() || status.IsNoSpace()) {
     return 4;
@@ -143,7 +162,10 @@ int WriteBeyondTheLimit(const std::vector<std::string>& args) {
   if (file->Sync(rocksdb::IOOptions(), nullptr).ok()) {
     return 5;
   }
-  return file->Close(rocksdb::IOOptions(), nullptr).ok() ? 6 : 0;
+  if (file->Close(rocksdb::IOOptions(), nullptr).ok()) {
+    return 6;
+  }
+  return synced_bytes > 0 && Holds(args[1], synced_bytes) ? 0 : 7;
 }
 const RegisterChild kWriteBeyondTheLimit("write_beyond_the_limit",
                                          &WriteBeyondTheLimit);
@@ -168,12 +190,14 @@ int FillTheDisk(const std::vector<std::string>& args) {
     return 3;
   }
   const std::string piece(1 << 20, 'x');
+  size_t synced_bytes = 0;
   rocksdb::IOStatus status;
   for (int i = 0; i < 100 && status.ok(); ++i) {
     status = file->Append(piece, rocksdb::IOOptions(), nullptr);
     if (status.ok()) {
       status = file->Sync(rocksdb::IOOptions(), nullptr);
     }
+    synced_bytes += status.ok() ? piece.size() : 0;
   }
   if (!status.IsNoSpace() || !status.GetRetryable()) {
     std::fprintf(stderr, "%s\n", status.ToString().c_str());
@@ -181,40 +205,13 @@ int FillTheDisk(const std::vector<std::string>& args) {
   }
   // Ours is sticky; posix forgets.
   const bool forgets = file->Sync(rocksdb::IOOptions(), nullptr).ok();
-  return forgets && args[0] != "posix" ? 5 : 0;
+  if (forgets && args[0] != "posix") {
+    return 5;
+  }
+  file.reset();
+  return synced_bytes > 0 && Holds(args[1], synced_bytes) ? 0 : 6;
 }
 const RegisterChild kFillTheDisk("fill_the_disk", &FillTheDisk);
-
-// A small ext4 in a file, mounted; unmounted whatever happens.
-class SmallDisk {
- public:
-  explicit SmallDisk(const TempDir& dir)
-      : image_(dir.File("image")), mount_(dir.File("mnt")) {
-    const std::string make = "truncate -s 24M '" + image_ + "' && mkfs.ext4 " +
-                             "-q -F '" + image_ + "' && mkdir '" + mount_ +
-                             "' && mount -o loop '" + image_ + "' '" + mount_ +
-                             "'";
-    mounted_ = std::system((make + " >/dev/null 2>&1").c_str()) == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_ && ::umount2(mount_.c_str(), 0) != 0) {
-      // Somebody still has a file open there: let go when he is done.
-      ::umount2(mount_.c_str(), MNT_DETACH);
-    }
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-
-  bool mounted() const { return mounted_; }
-  std::string File(const std::string& name) const {
-    return mount_ + "/" + name;
-  }
-
- private:
-  const std::string image_;
-  const std::string mount_;
-  bool mounted_ = false;
-};
 
 TEST(FsErrorTest, AFullDiskIsNoSpaceAndRetryable) {
   const TempDir dir;
