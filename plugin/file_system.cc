@@ -66,27 +66,26 @@ rdb::IOStatus UringFileSystem::ReuseWritableFile(
 rdb::IOStatus UringFileSystem::NewSequentialFile(
     const std::string& path, const rdb::FileOptions& options,
     std::unique_ptr<rdb::FSSequentialFile>* result, rdb::IODebugContext* dbg) {
-  rdb::IOStatus status =
-      target()->NewSequentialFile(path, options, result, dbg);
-  std::shared_ptr<LiveFile> live;
-  if (!status.ok() || !(live = LiveFiles::OfProcess().Find(path))) {
-    return status;
-  }
-  std::unique_ptr<rdb::FSRandomAccessFile> base;
-  status = target()->NewRandomAccessFile(path, OptionsForLiveReads(options),
-                                         &base, dbg);
-  if (status.ok()) {
-    result->reset(new LiveSequentialFile(std::move(base), std::move(live)));
-  }
-  return status;
+  return NewReader<LiveSequentialFile>(
+      path, options, target()->NewSequentialFile(path, options, result, dbg),
+      result, dbg);
 }
 
 rdb::IOStatus UringFileSystem::NewRandomAccessFile(
     const std::string& path, const rdb::FileOptions& options,
     std::unique_ptr<rdb::FSRandomAccessFile>* result,
     rdb::IODebugContext* dbg) {
-  rdb::IOStatus status =
-      target()->NewRandomAccessFile(path, options, result, dbg);
+  return NewReader<LiveRandomAccessFile>(
+      path, options, target()->NewRandomAccessFile(path, options, result, dbg),
+      result, dbg);
+}
+
+template <class LiveReader, class Reader>
+rdb::IOStatus UringFileSystem::NewReader(const std::string& path,
+                                         const rdb::FileOptions& options,
+                                         rdb::IOStatus status,
+                                         std::unique_ptr<Reader>* result,
+                                         rdb::IODebugContext* dbg) {
   std::shared_ptr<LiveFile> live;
   if (!status.ok() || !(live = LiveFiles::OfProcess().Find(path))) {
     return status;
@@ -95,7 +94,7 @@ rdb::IOStatus UringFileSystem::NewRandomAccessFile(
   status = target()->NewRandomAccessFile(path, OptionsForLiveReads(options),
                                          &base, dbg);
   if (status.ok()) {
-    result->reset(new LiveRandomAccessFile(std::move(base), std::move(live)));
+    result->reset(new LiveReader(std::move(base), std::move(live)));
   }
   return status;
 }

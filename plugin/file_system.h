@@ -120,6 +120,14 @@ class UringFileSystem : public rdb::FileSystemWrapper {
       std::unordered_map<std::string, std::string>* unused) override;
 
  private:
+  // What the base file system has opened into *result with `status`, or, if
+  // `path` is a live file, a LiveReader in its place.
+  template <class LiveReader, class Reader>
+  rdb::IOStatus NewReader(const std::string& path,
+                          const rdb::FileOptions& options, rdb::IOStatus status,
+                          std::unique_ptr<Reader>* result,
+                          rdb::IODebugContext* dbg);
+
   // Changed by ConfigureOptions only, which comes before any other use.
   UringFsOptions options_;
   const std::shared_ptr<FsStats> stats_;

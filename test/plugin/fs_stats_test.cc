@@ -1,6 +1,12 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 
 #include <rocksdb/env.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <thread>
 
 #include "test/plugin/child_process.h"
 #include "test/plugin/fs_fixture.h"
@@ -70,6 +76,49 @@ TEST(FsStatsTest, TheyAreWrittenWhenTheFileSystemIsDestroyed) {
     EXPECT_EQ(CountBlocks(text), i);
     EXPECT_THAT(text, HasSubstr(" wal_files=1 "));
   }
+}
+
+// Args: directory. Forks while files are open and threads flush them; the
+// children leave by exit(), which runs what was registered for it.
+int ForkAndExit(const std::vector<std::string>& args) {
+  UringFsOptions options;
+  options.stats_file = args[0] + "/stats";
+  static auto* const fs =
+      new std::shared_ptr<rocksdb::FileSystem>(MakeUringFs(options));
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  if (!(*fs)
+           ->NewWritableFile(args[0] + "/1.log", rocksdb::FileOptions(), &file,
+                             nullptr)
+           .ok()) {
+    return 2;
+  }
+  std::atomic<bool> done{false};
+  std::thread writer([&] {
+    while (!done.load()) {
+      static_cast<void>(file->Append("x", rocksdb::IOOptions(), nullptr).ok() &&
+                        file->Flush(rocksdb::IOOptions(), nullptr).ok());
+    }
+  });
+  int bad = 0;
+  for (int i = 0; i < 20; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      std::exit(0);
+    }
+    int outcome = 0;
+    bad += ::waitpid(child, &outcome, 0) == child && outcome == 0 ? 0 : 1;
+  }
+  done.store(true);
+  writer.join();
+  return bad;
+}
+const RegisterChild kForkAndExit("fork_and_exit", &ForkAndExit);
+
+TEST(FsStatsTest, AForkedChildNeitherHangsNorWritesThem) {
+  const TempDir dir;
+  ChildProcess child("fork_and_exit", {dir.path()});
+  EXPECT_EQ(child.Wait(), 0);
+  EXPECT_EQ(CountBlocks(ReadWholeFile(dir.File("stats"))), 1u);
 }
 
 // Args: directory, "leak" or "destroy".
