@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "src/base/assert.h"
 #include "src/log/backoff.h"
 #include "src/log/log_engine.h"
 #include "src/log/slice_reader.h"

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "src/base/align.h"
-#include "src/base/assert.h"
 #include "src/base/fork_count.h"
 #include "src/log/backoff.h"
 

@@ -23,10 +23,11 @@ Status LogEngine::SyncTo(uint64_t offset, SyncKind kind) {
     return status;
   }
   const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
-  if (offset > size()) {
+  const uint64_t end = size();
+  if (offset > end) {
     return Status::InvalidArgument("sync up to " + std::to_string(offset) +
                                    " of " + path_ + ", which has " +
-                                   std::to_string(size()) + " bytes");
+                                   std::to_string(end) + " bytes");
   }
   return SyncUpTo(offset, kind);
 }
