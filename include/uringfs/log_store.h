@@ -20,11 +20,20 @@
 //          the bytes are filled; the caller's memory is free again. They are
 //          in this process's memory only.
 //   Flush  every byte appended before the call survives the death of this
-//          process (kill -9) and can be read through the file.
+//          process (kill -9). With a private ring it is in the file and can be
+//          read there; with a shared one it is in the file or in the side file
+//          beside it: LogView reads both, RecoverLog brings them together
+//          (recovery.h). Costs no system call then.
+//   WriteOut
+//          as Flush, and every byte appended before can be read in the file.
 //   Sync   every byte appended before the call survives power loss, with the
 //          size and extents of the file.
 //   Close  the file has exactly the appended bytes and exactly that size.
 //          Close alone makes nothing durable.
+//
+// A shared ring is drained into the file by a background thread of the
+// process: full buffers at once, the rest when the log was idle for some
+// milliseconds.
 //
 // While the log is open the *physical* file may be longer than size(), by less
 // than 4096 zero bytes: direct writes are whole blocks. Sync of a
@@ -35,13 +44,16 @@
 // the failed offset becomes durable later. Nothing is retried into a false OK.
 //
 // THREADS: any number of threads may call Append, AppendBatch, Reserve, Flush,
-// Sync, SyncTo, Settle and the accessors at once. Appends take no latch.
-// Truncate and Close wait for running Flush and Sync calls; the caller must
-// see to it that no append is under way. A thread holds at most one
+// WriteOut, Sync, SyncTo, Settle and the accessors at once. Appends take no
+// latch. Truncate and Close wait for running Flush and Sync calls; the caller
+// must see to it that no append is under way. A thread holds at most one
 // Reservation and commits it before it calls anything else on the same log;
 // Flush and Sync wait for Reservations that are not committed and lie below
 // or in the same buffer. A log is not inherited by fork: in the child every
 // call fails and leaves the file alone.
+//
+// With a shared ring: while a child of fork lives that has not exec'd, it keeps
+// the log locked, and RecoverLog has to wait for it.
 
 #ifndef URINGFS_LOG_STORE_H_
 #define URINGFS_LOG_STORE_H_
@@ -123,8 +135,9 @@ class LogStore {
   Status Reserve(uint64_t bytes, Reservation* reservation);
   uint64_t max_reservation_bytes() const;
 
-  // See above. Costs a wait for the device.
+  // See above. Flush waits for the device unless the ring is shared.
   Status Flush();
+  Status WriteOut();
   Status Sync(SyncKind kind = SyncKind::kData);
   // As Sync, for the bytes below `offset` only. Errors: InvalidArgument if
   // `offset` is beyond size().
@@ -140,12 +153,15 @@ class LogStore {
 
   // Writes what is filled, cuts the file to its exact size, closes it. After
   // an error: cuts the file to what was written and not part of a failed
-  // append, and returns the error. Idempotent: later calls return the same.
+  // append, and returns the error; a shared ring that holds flushed bytes which
+  // the file could not take stays beside it for RecoverLog. Idempotent: later
+  // calls return the same.
   Status Close();
 
   // Bytes of the stream: end of what has been reserved.
   uint64_t size() const;
-  // End of what Flush has promised: all bytes below can be read in the file.
+  // End of what WriteOut has promised: all bytes below can be read in the
+  // file.
   // After a failed append it, and hi_stable() with it, may go back to where
   // that append began.
   uint64_t hi_written() const;

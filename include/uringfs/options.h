@@ -46,11 +46,24 @@ enum class OpenMode : uint8_t {
   kResume,
 };
 
+// Where the ring's memory lives, and so what Flush costs.
+enum class RingHome : uint8_t {
+  // In the process: Flush writes to the file and waits for that.
+  kPrivate,
+  // In a side file beside the log (`<log>.uringfs`, mode 0600) that survives
+  // the process: Flush makes no system call, a background thread writes to the
+  // file, and what a killed process left in the ring is moved into the file by
+  // RecoverLog (recovery.h). Falls back to kPrivate, with the reason in
+  // IoChoice, where such a file cannot be had or a full disk could tear it.
+  kShared,
+};
+
 struct LogOptions {
   WriteMode write_mode = WriteMode::kSerialised;
   OpenMode open_mode = OpenMode::kCreate;
   DirectIo direct_io = DirectIo::kOptional;
   IoEngine io_engine = IoEngine::kAuto;
+  RingHome ring_home = RingHome::kPrivate;
 
   // Size of one flush buffer in bytes: a power of two from 4 KiB to 4 MiB.
   uint32_t buffer_bytes = 256 * 1024;
@@ -71,6 +84,7 @@ struct IoChoice {
   bool uses_io_uring = false;
   bool uses_direct_io = false;
   bool uses_registered_buffers = false;
+  bool uses_shared_ring = false;
   // One sentence; empty if everything asked for was to be had.
   std::string reason;
 

@@ -39,6 +39,11 @@ Status LogOptions::Validate() const {
   if (writes_in_flight < 1 || writes_in_flight > kMaxWritesInFlight) {
     return OutOfRange("writes_in_flight", writes_in_flight, "from 1 to 64");
   }
+  if (ring_home == RingHome::kShared && write_mode != WriteMode::kSerialised) {
+    return Status::InvalidArgument(
+        "ring_home = kShared: only for write_mode kSerialised, where the file "
+        "is a prefix of the stream");
+  }
   return Status::Ok();
 }
 
@@ -47,6 +52,9 @@ std::string IoChoice::ToString() const {
   text += uses_direct_io ? ", O_DIRECT" : ", buffered";
   if (uses_registered_buffers) {
     text += ", registered buffers";
+  }
+  if (uses_shared_ring) {
+    text += ", shared ring";
   }
   if (!reason.empty()) {
     text += " (" + reason + ")";

@@ -2,9 +2,11 @@
 
 #include "src/device/open_device.h"
 
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -56,6 +58,25 @@ Status ChooseEngine(const OpenedFile& file, const LogOptions& options,
   return Status::Ok();
 }
 
+// A reader that looks whether there is an owner holds the lock for an instant.
+constexpr int kLockAttempts = 100;
+
+Status Lock(int fd, const std::string& path, std::string* refusal) {
+  for (int attempt = 0; ::flock(fd, LOCK_EX | LOCK_NB) != 0; ++attempt) {
+    const int error = errno;
+    if (error == EWOULDBLOCK && attempt < kLockAttempts) {
+      ::usleep(1000);
+    } else if (error == EWOULDBLOCK) {
+      return Status::FromErrno(error, "lock (it is open for write elsewhere)",
+                               path);
+    } else if (error != EINTR) {
+      *refusal = Status::FromErrno(error, "flock", path).ToString();
+      return Status::Ok();
+    }
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 Status OpenDevice(const std::string& path, const LogOptions& options,
@@ -71,8 +92,14 @@ Status OpenDevice(const std::string& path, const LogOptions& options,
   if (Status status = OpenFile(path, options, &file); !status.ok()) {
     return status;
   }
+  Status status;
+  if (options.ring_home == RingHome::kShared) {
+    status = Lock(file.fd, path, &opened->lock_refusal);
+  }
   IoChoice choice;
-  Status status = ChooseEngine(file, options, context, &queue, &choice);
+  if (status.ok()) {
+    status = ChooseEngine(file, options, context, &queue, &choice);
+  }
   if (!status.ok()) {
     ::close(file.fd);
     return status;
@@ -93,8 +120,8 @@ Status OpenDevice(const std::string& path, const LogOptions& options,
   return Status::Ok();
 }
 
-Status ProbeIo(const std::string& directory, const LogOptions& options,
-               IoChoice* choice) {
+Status ProbeDevice(const std::string& directory, const LogOptions& options,
+                   IoChoice* choice) {
   if (Status status = options.Validate(); !status.ok()) {
     return status;
   }

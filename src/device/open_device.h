@@ -22,6 +22,8 @@ struct OpenedDevice {
   uint64_t size_bytes = 0;  // of the file as found; 0 after kCreate
   uint64_t device_id = 0;   // st_dev
   uint64_t inode = 0;       // st_ino
+  // With RingHome::kShared: why the file could not be locked; empty if it is.
+  std::string lock_refusal;
 };
 
 // Opens `path` by `options`. `context` is borrowed until the device is gone.
@@ -30,11 +32,21 @@ struct OpenedDevice {
 // power even after MakeDurable. RocksDB syncs its directories itself; who uses
 // the core alone does so once after creating a log.
 //
+// With RingHome::kShared the descriptor gets an exclusive flock. Requests that
+// are in flight keep the descriptor, and so the lock, when the process is
+// killed: who gets the lock then knows that no late write can land any more.
+//
 // Errors: NotSupported where `options` demand what is not to be had (a refused
 // io_uring leaves the path untouched, refused O_DIRECT an empty file);
-// InvalidArgument if `path` is no regular file; else the errno of the call.
+// InvalidArgument if `path` is no regular file; EWOULDBLOCK if it is locked by
+// another writer; else the errno of the call.
 Status OpenDevice(const std::string& path, const LogOptions& options,
                   IoContext* context, OpenedDevice* opened);
+
+// What a log with `options` would get in `directory`, but for its ring. Writes
+// nothing there.
+Status ProbeDevice(const std::string& directory, const LogOptions& options,
+                   IoChoice* choice);
 
 }  // namespace uringfs
 

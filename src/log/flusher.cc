@@ -8,6 +8,7 @@
 
 #include "src/base/align.h"
 #include "src/base/assert.h"
+#include "src/log/side_file.h"
 
 namespace uringfs {
 namespace {
@@ -73,6 +74,9 @@ size_t Flusher::Reap(size_t min_count) {
   const size_t count = device_->Reap(min_count, done, kReapAtOnce);
   for (size_t i = 0; i < count; ++i) {
     Complete(&flights_[done[i]->tag]);
+  }
+  if (count > 0 && side_ != nullptr) {
+    side_->PublishWritten(written_->value());
   }
   // Buffers go back in stream order: the ring needs the oldest first anyway.
   while (recycled_ < taken_ &&

@@ -13,7 +13,9 @@
 //      with zeros.
 //  (4) Serialised mode has one write in flight; tail-localised at most
 //      writes_in_flight, all within the ring.
-//  (5) After the first error nothing more is submitted, and has_failed() is
+//  (5) With a shared ring others learn of what was written before the ring's
+//      memory is given away: the side file's word goes first.
+//  (6) After the first error nothing more is submitted, and has_failed() is
 //      true only once nothing is in flight.
 //
 // THREADS: single-owner; see LeaderGate.
@@ -34,6 +36,8 @@
 
 namespace uringfs {
 
+class SideFile;
+
 // relaxed: statistics carry nothing.
 inline void CountOne(std::atomic<uint64_t>* counter) {
   counter->fetch_add(1, std::memory_order_relaxed);
@@ -50,6 +54,9 @@ class Flusher {
   // All outlive the flusher. `tail_block` is kDeviceBlockBytes of memory.
   Flusher(FlushRing<>* ring, Device* device, Watermark* written,
           char* tail_block, uint32_t max_in_flight, std::string path);
+
+  // Null: the ring is private. Outlives the flusher, or is taken away again.
+  void SetSide(SideFile* side) { side_ = side; }
 
   // The stream below `offset` is written and the file is `physical` bytes
   // long. REQUIRES: nothing is in flight; the ring was restarted at `offset`.
@@ -103,6 +110,7 @@ class Flusher {
   Watermark* const written_;
   char* const tail_block_;
   const std::string path_;
+  SideFile* side_ = nullptr;
 
   std::vector<Flight> flights_;
   bool is_tail_in_flight_ = false;

@@ -13,6 +13,7 @@
 #include "src/base/align.h"
 #include "src/base/fork_count.h"
 #include "src/log/backoff.h"
+#include "src/log/side_pool.h"
 
 namespace uringfs {
 namespace {
@@ -25,34 +26,16 @@ uint32_t WritesInFlight(const LogOptions& options) {
 
 }  // namespace
 
-Status LogEngine::Open(const std::string& path, const LogOptions& options,
-                       std::unique_ptr<LogEngine>* engine) {
-  Status status = options.Validate();
-  std::unique_ptr<Workspace> workspace;
-  if (status.ok()) {
-    status = Workspace::Acquire(
-        size_t{options.buffer_bytes} * options.buffers_count, &workspace);
-  }
-  OpenedDevice opened;
-  if (status.ok()) {
-    status = OpenDevice(path, options, workspace->context(), &opened);
-    if (!status.ok()) {
-      Workspace::Release(std::move(workspace));
-    }
-  }
-  return status.ok() ? OpenOn(std::move(opened), path, options,
-                              std::move(workspace), engine)
-                     : status;
-}
-
-Status LogEngine::OpenOn(OpenedDevice opened, const std::string& path,
+Status LogEngine::OpenOn(LogParts parts, const std::string& path,
                          const LogOptions& options,
-                         std::unique_ptr<Workspace> workspace,
                          std::unique_ptr<LogEngine>* engine) {
-  const uint64_t size = opened.size_bytes;
+  const uint64_t size = parts.opened.size_bytes;
   std::unique_ptr<LogEngine> made(
-      new LogEngine(std::move(opened), path, options, std::move(workspace)));
+      new LogEngine(std::move(parts), path, options));
   Status status = made->RestartAt(size, size);
+  if (status.ok() && made->side_ != nullptr) {
+    made->StartDrain();
+  }
   if (status.ok()) {
     *engine = std::move(made);
   } else {
@@ -61,20 +44,43 @@ Status LogEngine::OpenOn(OpenedDevice opened, const std::string& path,
   return status;
 }
 
-LogEngine::LogEngine(OpenedDevice opened, const std::string& path,
-                     const LogOptions& options,
-                     std::unique_ptr<Workspace> workspace)
+LogEngine::LogEngine(LogParts parts, const std::string& path,
+                     const LogOptions& options)
     : path_(path),
       options_(options),
-      device_id_(opened.device_id),
-      inode_(opened.inode),
+      device_id_(parts.opened.device_id),
+      inode_(parts.opened.inode),
       forks_(ForkCount()),
-      workspace_(std::move(workspace)),
-      device_(std::move(opened.device)),
-      ring_(workspace_->ring_memory(), options.buffer_bytes,
-            options.buffers_count),
+      workspace_(std::move(parts.workspace)),
+      side_(std::move(parts.side)),
+      fallback_ring_(std::move(parts.fallback_ring)),
+      ring_reason_(std::move(parts.ring_reason)),
+      device_(std::move(parts.opened.device)),
+      ring_(RingMemory(), options.buffer_bytes, options.buffers_count),
       flusher_(&ring_, device_.get(), &written_, workspace_->tail_block(),
-               WritesInFlight(options), path) {}
+               WritesInFlight(options), path) {
+  flusher_.SetSide(side_.get());
+}
+
+// Without the thread an idle log keeps its last bytes in the ring, where they
+// are as safe, until it is synced, closed or recovered.
+void LogEngine::StartDrain() {
+  Drainer& drainer = Drainer::OfProcess();
+  const Status status = drainer.Add(this);
+  if (status.ok()) {
+    drainer_ = &drainer;
+  } else {
+    ring_reason_ = "no background drain: " + status.ToString();
+  }
+}
+
+char* LogEngine::RingMemory() const {
+  if (side_ != nullptr) {
+    return side_->ring();
+  }
+  return fallback_ring_.data() != nullptr ? fallback_ring_.data()
+                                          : workspace_->ring_memory();
+}
 
 LogEngine::~LogEngine() {
   // The outcome is lost: a caller that wants it calls Close.
@@ -82,6 +88,7 @@ LogEngine::~LogEngine() {
   if (IsForeign()) {
     (void)device_.release();
     (void)workspace_.release();
+    (void)side_.release();
     return;
   }
   device_.reset();
@@ -94,8 +101,8 @@ Status LogEngine::RestartAt(uint64_t offset, uint64_t physical) {
   const auto tail_bytes = static_cast<uint32_t>(offset - block);
   if (tail_bytes > 0) {
     size_t got = 0;
-    Status status = device_->Read(block, workspace_->ring_memory(),
-                                  kDeviceBlockBytes, &got);
+    Status status =
+        device_->Read(block, ring_.data(0), kDeviceBlockBytes, &got);
     if (status.ok() && got < tail_bytes) {
       status = Status::FromErrno(
           EIO, "read of the last block (the file is shorter than it was)",
@@ -110,6 +117,9 @@ Status LogEngine::RestartAt(uint64_t offset, uint64_t physical) {
   ring_.Restart(block, tail_bytes);
   restarts_.fetch_add(1, std::memory_order_release);
   flusher_.Start(offset, physical);
+  if (side_ != nullptr) {
+    side_->Arm(device_id_, inode_, block, offset);
+  }
   return Status::Ok();
 }
 
@@ -156,7 +166,7 @@ void LogEngine::LeadFlush(uint64_t wanted, Backoff* backoff) {
   }
 }
 
-Status LogEngine::FlushTo(uint64_t offset) {
+Status LogEngine::WriteTo(uint64_t offset) {
   Status status = CheckUsable();
   if (!status.ok()) {
     return status;
@@ -168,12 +178,29 @@ Status LogEngine::FlushTo(uint64_t offset) {
   return written_.value() >= offset ? Status::Ok() : CheckUsable();
 }
 
+// What a kill must not take is published first: whatever waits for the file
+// may be cut off by one.
+Status LogEngine::FlushTo(uint64_t offset) {
+  Status status = side_ != nullptr ? PublishTo(offset) : Status::Ok();
+  return status.ok() ? WriteTo(offset) : status;
+}
+
 Status LogEngine::Flush() {
   Status status = CheckUsable();
   if (!status.ok()) {
     return status;
   }
   CountOne(&flushes_);
+  const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
+  const uint64_t end = ring_.reserved_end();
+  return side_ != nullptr ? PublishTo(end) : WriteTo(end);
+}
+
+Status LogEngine::WriteOut() {
+  Status status = CheckUsable();
+  if (!status.ok()) {
+    return status;
+  }
   const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
   return FlushTo(ring_.reserved_end());
 }
@@ -195,6 +222,14 @@ Status LogEngine::Truncate(uint64_t size) {
   }
   sync_gate_.Exclusive([&] {
     flush_gate_.Exclusive([&] {
+      if (side_ != nullptr) {
+        // The file is the whole log before nothing else says so.
+        status = flusher_.CutToWritten();
+        if (!status.ok()) {
+          return;
+        }
+        side_->Disarm();
+      }
       status = flusher_.CutTo(size);
       if (status.ok()) {
         status = RestartAt(size, size);
@@ -213,6 +248,10 @@ Status LogEngine::Truncate(uint64_t size) {
 Status LogEngine::Close() {
   if (IsForeign()) {
     return CheckUsable();
+  }
+  if (drainer_ != nullptr) {
+    // Before the lock, which it may be waiting for.
+    drainer_->Remove(this);
   }
   const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
   if (state_.load(std::memory_order_acquire) == State::kOpen) {
@@ -234,14 +273,44 @@ void LogEngine::CloseAlone() {
   }
   const uint64_t end = hi_written();
   const Status cut = flusher_.CutTo(end);
-  const IoChoice choice = device_->choice();
-  const Status closed = device_->Close();
+  const IoChoice choice = ChoiceNow();
+  Status closed = CloseSide(cut.ok());
+  // The last: it lets go of the lock that keeps others from recovering.
+  const Status device_closed = device_->Close();
+  closed = closed.ok() ? device_closed : closed;
   const std::lock_guard<std::mutex> lock(error_mutex_);
   close_status_ = !error_.ok() ? error_ : (!cut.ok() ? cut : closed);
   last_choice_ = choice;
   end_when_closed_.store(end, std::memory_order_relaxed);
   // release: all of the above before the state; pairs with CheckUsable().
   state_.store(State::kClosed, std::memory_order_release);
+}
+
+// `is_whole`: the file was cut to what it has of the stream.
+Status LogEngine::CloseSide(bool is_whole) {
+  if (side_ == nullptr) {
+    return Status::Ok();
+  }
+  flusher_.SetSide(nullptr);
+  if (side_->is_armed()) {
+    side_->CutFilled(abandoned_.load(std::memory_order_acquire));
+    if (is_whole && written_.value() >= side_->filled()) {
+      side_->Disarm();
+    }
+    // Else the file could not take what Flush has promised: the side file
+    // stays, and RecoverLog tries again.
+  }
+  return ReleaseSideFile(path_, std::move(side_));
+}
+
+// REQUIRES: the flush gate is led.
+IoChoice LogEngine::ChoiceNow() const {
+  IoChoice choice = device_->choice();
+  choice.uses_shared_ring = side_ != nullptr;
+  if (!ring_reason_.empty()) {
+    choice.reason += (choice.reason.empty() ? "" : "; ") + ring_reason_;
+  }
+  return choice;
 }
 
 uint64_t LogEngine::size() const {
@@ -291,7 +360,7 @@ IoChoice LogEngine::io_choice() const {
     const std::lock_guard<std::mutex> lock(error_mutex_);
     choice = state_.load(std::memory_order_acquire) == State::kClosed
                  ? last_choice_
-                 : device_->choice();
+                 : ChoiceNow();
   });
   return choice;
 }

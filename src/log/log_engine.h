@@ -9,6 +9,9 @@
 // No thread waits for a writer's memcpy without letting that writer use the
 // flush gate in between: the writer may need it to get space.
 //
+// With a shared ring (side_file.h) Flush only publishes how far the stream is
+// filled; the drainer, and whoever syncs or closes, writes it out.
+//
 // A child of fork has a copy of this object and a descriptor of the same file,
 // and nothing else that counts: there every call fails before it touches a
 // lock or the file, and the destructor leaks what it must not free.
@@ -24,9 +27,12 @@
 #include <string>
 #include <string_view>
 
+#include "src/base/aligned_buffer.h"
 #include "src/device/open_device.h"
+#include "src/log/drainer.h"
 #include "src/log/flusher.h"
 #include "src/log/leader_gate.h"
+#include "src/log/side_file.h"
 #include "src/log/watermark.h"
 #include "src/log/workspace.h"
 #include "src/ring/flush_ring.h"
@@ -37,15 +43,24 @@ namespace uringfs {
 
 class SliceReader;
 
-class LogEngine {
+// What a log is made of.
+struct LogParts {
+  OpenedDevice opened;
+  std::unique_ptr<Workspace> workspace;
+  // At most one of these holds the ring; if none does the workspace does.
+  std::unique_ptr<SideFile> side;
+  AlignedBuffer fallback_ring;
+  std::string ring_reason;  // why the ring is not shared though it should be
+};
+
+class LogEngine final : private Drainable {
  public:
   static Status Open(const std::string& path, const LogOptions& options,
                      std::unique_ptr<LogEngine>* engine);
 
   // Over a device that is open already. REQUIRES: valid options.
-  static Status OpenOn(OpenedDevice opened, const std::string& path,
+  static Status OpenOn(LogParts parts, const std::string& path,
                        const LogOptions& options,
-                       std::unique_ptr<Workspace> workspace,
                        std::unique_ptr<LogEngine>* engine);
 
   ~LogEngine();
@@ -56,6 +71,7 @@ class LogEngine {
                      uint64_t* offset);
   Status Reserve(uint64_t bytes, Reservation* reservation);
   Status Flush();
+  Status WriteOut();
   Status SyncTo(uint64_t offset, SyncKind kind);
   Status Sync(SyncKind kind = SyncKind::kData);
   Status Settle();
@@ -80,8 +96,11 @@ class LogEngine {
  private:
   enum class State : uint8_t { kOpen, kFailed, kClosed };
 
-  LogEngine(OpenedDevice opened, const std::string& path,
-            const LogOptions& options, std::unique_ptr<Workspace> workspace);
+  LogEngine(LogParts parts, const std::string& path, const LogOptions& options);
+
+  bool DrainTick() override;
+  char* RingMemory() const;
+  void StartDrain();
 
   Status CheckUsable() const;
   Status StartClaim(uint64_t bytes, Claim* claim);
@@ -94,11 +113,16 @@ class LogEngine {
   bool IsForeign() const;
   uint64_t ReservedEnd() const;
   void LeadFlush(uint64_t wanted, class Backoff* backoff);
+  bool TryPublish(uint64_t offset);
+  Status PublishTo(uint64_t offset);
+  Status WriteTo(uint64_t offset);
   Status FlushTo(uint64_t offset);
   Status SyncUpTo(uint64_t offset, SyncKind kind);
   void LeadSync(SyncKind kind);
   Status RestartAt(uint64_t offset, uint64_t physical);
   void CloseAlone();
+  Status CloseSide(bool is_whole);
+  IoChoice ChoiceNow() const;
   void Fail(const Status& status);
 
   // Constant after construction, but for RestartAt.
@@ -108,6 +132,9 @@ class LogEngine {
   const uint64_t inode_;
   const uint32_t forks_;  // see IsForeign()
   std::unique_ptr<Workspace> workspace_;
+  std::unique_ptr<SideFile> side_;  // null: the ring is private
+  const AlignedBuffer fallback_ring_;
+  std::string ring_reason_;  // constant after Open
   std::unique_ptr<Device> device_;
   FlushRing<> ring_;
 
@@ -129,6 +156,10 @@ class LogEngine {
   std::shared_mutex restart_mutex_;
   // Odd while the ring restarts; see ReservedEnd().
   std::atomic<uint64_t> restarts_{0};
+
+  // Null without a shared ring or without a thread. Constant after Open.
+  Drainer* drainer_ = nullptr;
+  uint64_t filled_at_last_tick_ = 0;  // the drainer's
 
   // Any thread.
   std::atomic<State> state_{State::kOpen};

@@ -89,6 +89,7 @@ uint64_t LogStore::max_reservation_bytes() const {
   return engine_->max_reservation_bytes();
 }
 Status LogStore::Flush() { return engine_->Flush(); }
+Status LogStore::WriteOut() { return engine_->WriteOut(); }
 Status LogStore::Sync(SyncKind kind) { return engine_->Sync(kind); }
 Status LogStore::SyncTo(uint64_t offset, SyncKind kind) {
   return engine_->SyncTo(offset, kind);

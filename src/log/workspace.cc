@@ -15,6 +15,8 @@ namespace {
 // Idle memory the pool may hold. Enough for the files a database has open for
 // write at once; what is beyond it is freed.
 constexpr size_t kMaxIdleBytes = 32u << 20;
+// What an io_uring counts for beside the ring's memory.
+constexpr size_t kQueueCost = 256u << 10;
 
 struct Pool {
   std::mutex mutex;
@@ -46,7 +48,7 @@ Status Workspace::Acquire(size_t ring_bytes, std::unique_ptr<Workspace>* out) {
       }
       std::unique_ptr<Workspace> found = std::move(*it);
       pool.idle.erase(it);
-      pool.idle_bytes -= ring_bytes;
+      pool.idle_bytes -= ring_bytes + kQueueCost;
       if (found->forks_ != ForkCount()) {
         // After a fork the memory is not mapped here and the ring is the
         // parent's: forget both without touching them.
@@ -73,8 +75,9 @@ void Workspace::Release(std::unique_ptr<Workspace> workspace) {
   }
   Pool& pool = ThePool();
   const std::lock_guard<std::mutex> lock(pool.mutex);
-  if (pool.idle_bytes + workspace->ring_bytes_ <= kMaxIdleBytes) {
-    pool.idle_bytes += workspace->ring_bytes_;
+  const size_t cost = workspace->ring_bytes_ + kQueueCost;
+  if (pool.idle_bytes + cost <= kMaxIdleBytes) {
+    pool.idle_bytes += cost;
     pool.idle.push_back(std::move(workspace));
   }
 }

@@ -21,7 +21,8 @@ namespace uringfs {
 
 class Workspace {
  public:
-  // From the pool, or new. Errors: ENOMEM.
+  // From the pool, or new; `ring_bytes` is 0 for a ring that lives elsewhere.
+  // Errors: ENOMEM.
   static Status Acquire(size_t ring_bytes, std::unique_ptr<Workspace>* out);
 
   // Back to the pool, or freed if the pool holds enough.

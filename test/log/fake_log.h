@@ -20,14 +20,14 @@ namespace uringfs::test {
 inline Status OpenOnFake(const std::shared_ptr<FakeDisk>& disk,
                          const LogOptions& options,
                          std::unique_ptr<LogEngine>* log) {
-  std::unique_ptr<Workspace> workspace;
+  LogParts parts;
   Status status = Workspace::Acquire(
-      size_t{options.buffer_bytes} * options.buffers_count, &workspace);
+      size_t{options.buffer_bytes} * options.buffers_count, &parts.workspace);
   if (!status.ok()) {
     return status;
   }
-  return LogEngine::OpenOn(FakeDevice::Open(disk), "fake.log", options,
-                           std::move(workspace), log);
+  parts.opened = FakeDevice::Open(disk);
+  return LogEngine::OpenOn(std::move(parts), "fake.log", options, log);
 }
 
 inline std::unique_ptr<LogEngine> MustOpenOnFake(

@@ -1,7 +1,8 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
 // The sentences of log_store.h, one test each, on real files: over io_uring
-// and over pwrite, in both write modes.
+// and over pwrite, in both write modes, with the ring at home and in a side
+// file.
 
 #include "uringfs/log_store.h"
 
@@ -24,12 +25,13 @@ using test::StreamBytes;
 using test::TempDir;
 
 class LogStoreTest
-    : public testing::TestWithParam<std::tuple<WriteMode, IoEngine>> {
+    : public testing::TestWithParam<std::tuple<WriteMode, IoEngine, RingHome>> {
  protected:
   LogOptions Options(uint32_t buffer_bytes = 64 * 1024) const {
     LogOptions options;
     options.write_mode = std::get<0>(GetParam());
     options.io_engine = std::get<1>(GetParam());
+    options.ring_home = std::get<2>(GetParam());
     options.buffer_bytes = buffer_bytes;
     return options;
   }
@@ -72,14 +74,14 @@ TEST_P(LogStoreTest, CloseLeavesExactlyTheAppendedBytes) {
   }
 }
 
-TEST_P(LogStoreTest, FlushedBytesCanBeReadThroughTheFile) {
+TEST_P(LogStoreTest, WrittenOutBytesCanBeReadThroughTheFile) {
   auto log = MustOpen("f", Options());
   std::string stream;
   for (uint64_t bytes : {1, 4095, 1, 70000, 4096, 13}) {
     const std::string more = StreamBytes(stream.size(), bytes);
     ASSERT_TRUE(log->Append(more).ok());
     stream += more;
-    ASSERT_TRUE(log->Flush().ok());
+    ASSERT_TRUE(log->WriteOut().ok());
     EXPECT_EQ(log->hi_written(), stream.size());
     ASSERT_EQ(Content("f").substr(0, stream.size()), stream);
   }
@@ -239,14 +241,23 @@ std::string ParamName(
   return std::string(std::get<0>(info.param) == WriteMode::kSerialised
                          ? "Serialised"
                          : "TailLocalised") +
-         (std::get<1>(info.param) == IoEngine::kAuto ? "Auto" : "Pwrite");
+         (std::get<1>(info.param) == IoEngine::kAuto ? "Auto" : "Pwrite") +
+         (std::get<2>(info.param) == RingHome::kShared ? "Shared" : "");
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Modes, LogStoreTest,
     testing::Combine(testing::Values(WriteMode::kSerialised,
                                      WriteMode::kTailLocalised),
-                     testing::Values(IoEngine::kAuto, IoEngine::kPwrite)),
+                     testing::Values(IoEngine::kAuto, IoEngine::kPwrite),
+                     testing::Values(RingHome::kPrivate)),
+    ParamName);
+
+INSTANTIATE_TEST_SUITE_P(
+    SharedRing, LogStoreTest,
+    testing::Combine(testing::Values(WriteMode::kSerialised),
+                     testing::Values(IoEngine::kAuto, IoEngine::kPwrite),
+                     testing::Values(RingHome::kShared)),
     ParamName);
 
 }  // namespace

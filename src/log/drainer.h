@@ -1,0 +1,72 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Drainer: the one thread of ours. It looks every few milliseconds at the logs
+// with a shared ring and writes out what lies in them, so that little does for
+// long and Flush need not. With nothing left to write it sleeps until a Flush
+// wakes it.
+//
+// It starts with the first such log and never ends; a child of fork has none
+// and starts its own.
+
+#ifndef URINGFS_LOG_DRAINER_H_
+#define URINGFS_LOG_DRAINER_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "uringfs/status.h"
+
+namespace uringfs {
+
+class Drainable {
+ public:
+  // Called by the drainer every few milliseconds. False: nothing is left to be
+  // written out, and WakeIfAsleep will be called when there is.
+  virtual bool DrainTick() = 0;
+
+ protected:
+  ~Drainable() = default;
+};
+
+class Drainer {
+ public:
+  static Drainer& OfProcess();
+
+  // Errors: no thread can be started.
+  Status Add(Drainable* log);
+  // Afterwards the log is not called any more.
+  void Remove(Drainable* log);
+
+  // To be called after every change that makes DrainTick answer true. Costs a
+  // load while the drainer is at work.
+  void WakeIfAsleep() {
+    // seq_cst: partner of the store in Run(). Either we see it asleep, or it
+    // sees, when it looks once more before it sleeps, what we published
+    // (SideFile::PublishFilled, seq_cst as well).
+    if (is_asleep_.load(std::memory_order_seq_cst)) {
+      Wake();
+    }
+  }
+
+ private:
+  explicit Drainer(uint32_t forks) : forks_(forks) {}
+  Status Start();
+  void Run();
+  bool TickAll();
+  void Wake();
+
+  const uint32_t forks_;
+  std::atomic<bool> is_asleep_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Drainable*> logs_;  // guarded by mutex_
+  bool is_started_ = false;       // guarded by mutex_
+  Drainable* visited_ = nullptr;  // guarded by mutex_
+};
+
+}  // namespace uringfs
+
+#endif  // URINGFS_LOG_DRAINER_H_

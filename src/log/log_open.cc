@@ -1,0 +1,93 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Opening a log: its device, and where its ring lives.
+
+#include <utility>
+
+#include "src/log/log_engine.h"
+#include "src/log/side_pool.h"
+
+#include "uringfs/recovery.h"
+
+namespace uringfs {
+namespace {
+
+size_t RingBytes(const LogOptions& options) {
+  return size_t{options.buffer_bytes} * options.buffers_count;
+}
+
+// A log that is resumed must be whole before anything is put behind it.
+Status RecoverBeforeResume(const std::string& path, const LogOptions& options) {
+  if (options.open_mode != OpenMode::kResume) {
+    return Status::Ok();
+  }
+  RecoveryReport report;
+  Status status = RecoverLog(path, RecoveryOptions(), &report);
+  if (status.ok() && (report.outcome == RecoveryOutcome::kRefused ||
+                      report.outcome == RecoveryOutcome::kBusy)) {
+    return Status::InvalidArgument("resume " + path + ": " + report.message);
+  }
+  return status;
+}
+
+// The ring in a side file, or in private memory where that cannot be had.
+Status FindRing(const std::string& path, const LogOptions& options,
+                LogParts* parts) {
+  Status status;
+  if (!parts->opened.lock_refusal.empty()) {
+    parts->ring_reason = "private ring: " + parts->opened.lock_refusal;
+  } else {
+    status = AcquireSideFile(path, options, &parts->side);
+    if (status.ok()) {
+      return status;
+    }
+    parts->ring_reason = status.code() == Status::Code::kNotSupported
+                             ? status.ToString()
+                             : "private ring: " + status.ToString();
+  }
+  return AlignedBuffer::Allocate(RingBytes(options), &parts->fallback_ring);
+}
+
+}  // namespace
+
+Status LogEngine::Open(const std::string& path, const LogOptions& options,
+                       std::unique_ptr<LogEngine>* engine) {
+  Status status = options.Validate();
+  if (status.ok()) {
+    status = RecoverBeforeResume(path, options);
+  }
+  const bool is_shared = options.ring_home == RingHome::kShared;
+  LogParts parts;
+  if (status.ok()) {
+    status = Workspace::Acquire(is_shared ? 0 : RingBytes(options),
+                                &parts.workspace);
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  status = OpenDevice(path, options, parts.workspace->context(), &parts.opened);
+  if (status.ok() && is_shared) {
+    status = FindRing(path, options, &parts);
+  }
+  if (!status.ok()) {
+    parts.opened.device.reset();
+    Workspace::Release(std::move(parts.workspace));
+    return status;
+  }
+  return OpenOn(std::move(parts), path, options, engine);
+}
+
+Status ProbeIo(const std::string& directory, const LogOptions& options,
+               IoChoice* choice) {
+  Status status = ProbeDevice(directory, options, choice);
+  if (status.ok() && options.ring_home == RingHome::kShared) {
+    const std::string refusal = SideFile::Refusal(directory);
+    choice->uses_shared_ring = refusal.empty();
+    if (!refusal.empty()) {
+      choice->reason += (choice->reason.empty() ? "" : "; ") + refusal;
+    }
+  }
+  return status;
+}
+
+}  // namespace uringfs

@@ -1,0 +1,84 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// The shared ring's side of LogEngine: Flush as a store, and what the drainer
+// does in the background.
+
+#include <algorithm>
+
+#include "src/log/backoff.h"
+#include "src/log/log_engine.h"
+
+namespace uringfs {
+
+// Publishes the stream below `offset` if all of it is seen to be filled: each
+// buffer from the last known end on was written already, or has no writer
+// inside. A sealed buffer gets no new writers, and the current one is asked
+// last, so what was seen stays true.
+bool LogEngine::TryPublish(uint64_t offset) {
+  const uint64_t known = std::max(side_->filled(), written_.value());
+  for (uint64_t seq = ring_.SeqOf(known); known < offset; ++seq) {
+    bool installed = false;
+    const BufferWord word = ring_.Look(seq, &installed);
+    if (!installed) {
+      if (written_.value() >= ring_.BeginOf(seq + 1)) {
+        continue;  // recycled meanwhile
+      }
+      return false;  // its rotator is about to install it
+    }
+    if (word.has_writers()) {
+      return false;
+    }
+    if (ring_.BeginOf(seq) + word.reserved >= offset) {
+      break;
+    }
+    if (word.phase == BufferPhase::kOpen) {
+      return false;
+    }
+  }
+  side_->PublishFilled(offset);
+  return true;
+}
+
+// REQUIRES: restart_mutex_ is held; `offset` is reserved.
+Status LogEngine::PublishTo(uint64_t offset) {
+  Backoff backoff;
+  while (!TryPublish(offset)) {
+    // Nothing is held that a writer could need.
+    Status status = CheckUsable();
+    if (!status.ok()) {
+      return status;
+    }
+    backoff.Pause();
+  }
+  if (drainer_ != nullptr) {
+    drainer_->WakeIfAsleep();
+  }
+  return Status::Ok();
+}
+
+bool LogEngine::DrainTick() {
+  const std::shared_lock<std::shared_mutex> lock(restart_mutex_,
+                                                 std::try_to_lock);
+  if (!lock.owns_lock()) {
+    return true;
+  }
+  const uint64_t filled = side_->filled();
+  // A log that is being appended to has its full buffers written, by and by;
+  // its last bytes only when it pauses.
+  const uint64_t wanted = filled == filled_at_last_tick_ ? filled : 0;
+  filled_at_last_tick_ = filled;
+  bool moved = true;
+  while (moved && CheckUsable().ok()) {
+    moved = false;
+    // One step at a time: others wait for the gate.
+    flush_gate_.TryExclusive([&] {
+      moved = flusher_.Step(wanted, /*wait=*/true);
+      if (flusher_.has_failed()) {
+        Fail(flusher_.error());
+      }
+    });
+  }
+  return written_.value() < filled && CheckUsable().ok();
+}
+
+}  // namespace uringfs

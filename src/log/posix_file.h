@@ -1,0 +1,52 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// PosixFile: a descriptor and whole transfers through the page cache, for
+// those who look at files that others may be changing.
+//
+// Calls return 0 or the positive errno; EINTR and short transfers stay inside.
+//
+// THREADS: const calls: any. All else: one thread, with no other call beside.
+
+#ifndef URINGFS_LOG_POSIX_FILE_H_
+#define URINGFS_LOG_POSIX_FILE_H_
+
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace uringfs {
+
+inline bool IsSameFile(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+class PosixFile {
+ public:
+  PosixFile() = default;
+  ~PosixFile();
+  PosixFile(PosixFile&& other) noexcept;
+  PosixFile& operator=(PosixFile&& other) noexcept;
+
+  // Never blocks, whatever `path` turns out to be.
+  int Open(const std::string& path, int flags);
+  int Stat(struct stat* out) const;
+  // *got is less than `bytes` only at the end of the file.
+  int ReadAt(uint64_t offset, size_t bytes, void* out, size_t* got) const;
+  // As ReadAt; the end of the file is EIO.
+  int ReadExactly(uint64_t offset, size_t bytes, void* out) const;
+  int WriteAt(uint64_t offset, const void* data, size_t bytes) const;
+  int Truncate(uint64_t bytes) const;
+  int Sync() const;
+  // `operation` is LOCK_SH or LOCK_EX. EWOULDBLOCK if another descriptor
+  // stands in the way. The lock goes with this descriptor.
+  int TryLock(int operation) const;
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace uringfs
+
+#endif  // URINGFS_LOG_POSIX_FILE_H_

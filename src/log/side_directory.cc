@@ -1,0 +1,121 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Names of side files, and what is done to all of a directory.
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "src/log/side_format.h"
+
+#include "uringfs/recovery.h"
+
+namespace uringfs {
+namespace {
+
+// Paths of the logs that have a side file in a directory, in order.
+Status ListLogs(const std::string& directory, std::vector<std::string>* logs) {
+  std::error_code error;
+  std::filesystem::directory_iterator it(directory, error);
+  for (const std::filesystem::directory_iterator end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (IsSideFileName(name)) {
+      const size_t stem = name.size() - (sizeof(kSideSuffix) - 1);
+      logs->push_back(directory + "/" + name.substr(0, stem));
+    }
+  }
+  std::sort(logs->begin(), logs->end());
+  return error ? Status::FromErrno(error.value(), "list", directory)
+               : Status::Ok();
+}
+
+}  // namespace
+
+std::string SideFilePath(const std::string& log_path) {
+  return SidePathOf(log_path);
+}
+
+bool IsSideFileName(const std::string& name) {
+  const std::string suffix = kSideSuffix;
+  if (name.size() <= suffix.size()) {
+    return false;
+  }
+  const size_t stem = name.size() - suffix.size();
+  return name[stem - 1] != '/' &&
+         name.compare(stem, suffix.size(), suffix) == 0;
+}
+
+const char* ToString(SideState state) {
+  switch (state) {
+    case SideState::kNone:
+      return "none";
+    case SideState::kOwned:
+      return "owned";
+    case SideState::kDead:
+      return "dead";
+    case SideState::kIdle:
+      return "idle";
+    case SideState::kStale:
+      return "stale";
+    case SideState::kRefused:
+      return "refused";
+  }
+  return "unknown";
+}
+
+const char* ToString(RecoveryOutcome outcome) {
+  switch (outcome) {
+    case RecoveryOutcome::kNothing:
+      return "nothing";
+    case RecoveryOutcome::kRecovered:
+      return "recovered";
+    case RecoveryOutcome::kRemoved:
+      return "removed";
+    case RecoveryOutcome::kRefused:
+      return "refused";
+    case RecoveryOutcome::kBusy:
+      return "busy";
+  }
+  return "unknown";
+}
+
+Status InspectDirectory(const std::string& directory,
+                        std::vector<SideFileInfo>* infos) {
+  infos->clear();
+  std::vector<std::string> logs;
+  Status status = ListLogs(directory, &logs);
+  for (const std::string& log : logs) {
+    SideFileInfo info;
+    Status inspected = InspectLog(log, &info);
+    if (status.ok()) {
+      status = std::move(inspected);
+    }
+    if (info.state != SideState::kNone) {
+      infos->push_back(std::move(info));
+    }
+  }
+  return status;
+}
+
+Status RecoverDirectory(const std::string& directory,
+                        const RecoveryOptions& options,
+                        std::vector<RecoveryReport>* reports) {
+  reports->clear();
+  std::vector<std::string> logs;
+  Status first = ListLogs(directory, &logs);
+  for (const std::string& log : logs) {
+    RecoveryReport report;
+    Status status = RecoverLog(log, options, &report);
+    if (!status.ok() || report.outcome != RecoveryOutcome::kNothing) {
+      reports->push_back(std::move(report));
+    }
+    if (first.ok()) {
+      first = std::move(status);
+    }
+  }
+  return first;
+}
+
+}  // namespace uringfs

@@ -1,0 +1,244 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Side files that are worth nothing, or that nobody should trust.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "test/log/recovery_fixture.h"
+#include "test/log/side_builder.h"
+#include "test/support/temp_dir.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "uringfs/recovery.h"
+
+namespace uringfs {
+namespace {
+
+using std::filesystem::exists;
+using test::ReadWholeFile;
+using test::Recover;
+using test::SideBuilder;
+using test::WriteWholeFile;
+
+class RecoveryRefusalTest : public test::RecoveryFixture {};
+
+// ---- what is idle or stale
+
+TEST_F(RecoveryRefusalTest, AnIdleFileIsRemovedWhateverIsInIt) {
+  built_.Prepare();
+  built_.state = kSideIdle;
+  built_.header.version = 99;
+  built_.ring.resize(10);
+  built_.WriteSide();
+  ExpectRemoved(SideState::kIdle, "no log");
+  // One that was just made.
+  WriteWholeFile(built_.side_path(), "");
+  ExpectRemoved(SideState::kIdle, "no log");
+  WriteWholeFile(built_.side_path(), std::string(20480, '\0'));
+  ExpectRemoved(SideState::kIdle, "no log");
+  std::filesystem::remove(built_.log_path);
+  WriteWholeFile(built_.side_path(), std::string(20480, '\0'));
+  ExpectRemoved(SideState::kIdle, "no log");
+}
+
+TEST_F(RecoveryRefusalTest, AnotherBoot) {
+  built_.Prepare();
+  char& digit = built_.header.boot_id[0];
+  digit = digit == 'a' ? 'b' : 'a';
+  built_.Sign();
+  built_.WriteSide();
+  ExpectRemoved(SideState::kStale, "another boot");
+}
+
+TEST_F(RecoveryRefusalTest, TheLogIsGone) {
+  built_.Build();
+  std::filesystem::remove(built_.log_path);
+  ExpectRemoved(SideState::kStale, "gone");
+}
+
+TEST_F(RecoveryRefusalTest, TheLogWasReplaced) {
+  built_.Build();
+  WriteWholeFile(dir_.File("new"), ReadWholeFile(built_.log_path));
+  std::filesystem::rename(dir_.File("new"), built_.log_path);
+  ExpectRemoved(SideState::kStale, "replaced");
+}
+
+TEST_F(RecoveryRefusalTest, TheLogIsOnAnotherDevice) {
+  built_.Prepare();
+  ++built_.header.log_device;
+  built_.Sign();
+  built_.WriteSide();
+  ExpectRemoved(SideState::kStale, "replaced");
+}
+
+// ---- what is refused
+
+TEST_F(RecoveryRefusalTest, SymbolicLinks) {
+  built_.Build();
+  std::filesystem::rename(built_.side_path(), dir_.File("elsewhere"));
+  std::filesystem::create_symlink(dir_.File("elsewhere"), built_.side_path());
+  ExpectRefused("symbolic link");
+  EXPECT_TRUE(exists(dir_.File("elsewhere")));
+  // To nothing, too.
+  std::filesystem::remove(dir_.File("elsewhere"));
+  ExpectRefused("symbolic link");
+}
+
+TEST_F(RecoveryRefusalTest, TheLogIsASymbolicLink) {
+  built_.Build();
+  std::filesystem::rename(built_.log_path, dir_.File("elsewhere"));
+  std::filesystem::create_symlink(dir_.File("elsewhere"), built_.log_path);
+  ExpectRefused("symbolic link");
+}
+
+TEST_F(RecoveryRefusalTest, NotAFile) {
+  built_.Prepare();
+  std::filesystem::create_directory(built_.side_path());
+  ExpectRefused("not a regular file");
+  std::filesystem::remove(built_.side_path());
+  ASSERT_EQ(::mkfifo(built_.side_path().c_str(), 0600), 0);
+  ExpectRefused("not a regular file");
+}
+
+TEST_F(RecoveryRefusalTest, HardLinks) {
+  built_.Build();
+  std::filesystem::create_hard_link(built_.side_path(), dir_.File("link"));
+  ExpectRefused("hard links");
+  std::filesystem::remove(dir_.File("link"));
+  ExpectRecovered(built_);
+}
+
+TEST_F(RecoveryRefusalTest, OthersMayWriteToIt) {
+  built_.Build();
+  for (const mode_t mode : {0620u, 0602u, 0666u}) {
+    ASSERT_EQ(::chmod(built_.side_path().c_str(), mode), 0);
+    ExpectRefused("chmod");
+  }
+  ASSERT_EQ(::chmod(built_.side_path().c_str(), 0644), 0);
+  ExpectRecovered(built_);
+}
+
+TEST_F(RecoveryRefusalTest, SomebodyElses) {
+  built_.Build();
+  if (::chown(built_.side_path().c_str(), 12345, 12345) != 0) {
+    GTEST_SKIP() << "only root can give files away";
+  }
+  ExpectRefused("belongs to user 12345");
+  ASSERT_EQ(::chown(built_.log_path.c_str(), 12345, 12345), 0);
+  ExpectRecovered(built_);
+}
+
+TEST_F(RecoveryRefusalTest, SizesThatDoNotFit) {
+  built_.Prepare();
+  const std::string whole = built_.side_bytes();
+  for (const size_t size : {size_t{1}, size_t{1024}, size_t{4095}}) {
+    WriteWholeFile(built_.side_path(), whole.substr(0, size));
+    ExpectRefused("cut off");
+  }
+  for (const size_t size : {size_t{4096}, size_t{4097}, whole.size() - 1}) {
+    WriteWholeFile(built_.side_path(), whole.substr(0, size));
+    ExpectRefused("should have " + std::to_string(whole.size()));
+  }
+  WriteWholeFile(built_.side_path(), whole + '\0');
+  ExpectRefused("should have " + std::to_string(whole.size()));
+}
+
+TEST_F(RecoveryRefusalTest, Headers) {
+  const auto set = [](auto SideHeader::*field, auto value) {
+    return [=](SideHeader* header) { header->*field = value; };
+  };
+  RefuseHeader("magic", [](SideHeader* header) { header->magic[7] = '\r'; });
+  RefuseHeader("version 2 and this build knows version 1",
+               set(&SideHeader::version, 2u));
+  const char* const why = "makes no sense";
+  RefuseHeader(why, set(&SideHeader::zero, 1u));
+  RefuseHeader(why, set(&SideHeader::origin, uint64_t{4097}));
+  RefuseHeader(why, set(&SideHeader::origin, uint64_t{1} << 48));
+  for (const uint32_t bytes : {0u, 1u, 2048u, 4097u, 12288u, 8u << 20, ~0u}) {
+    RefuseHeader(why, set(&SideHeader::buffer_bytes, bytes));
+  }
+  for (const uint32_t count : {0u, 1u, 1025u, ~0u}) {
+    RefuseHeader(why, set(&SideHeader::buffers_count, count));
+  }
+  RefuseHeader(why, [](SideHeader* header) {
+    header->buffer_bytes = 4 << 20;
+    header->buffers_count = 257;
+  });
+  RefuseHeader("should have", set(&SideHeader::buffers_count, 5u));
+  built_.Prepare();
+  ++built_.header.checksum;
+  built_.WriteSide();
+  ExpectRefused("checksum");
+}
+
+TEST_F(RecoveryRefusalTest, WordsThatContradictEachOther) {
+  const auto refuse = [this](uint64_t written, uint64_t filled) {
+    built_.Prepare();
+    built_.written_word = SealWord(written);
+    built_.filled_word = SealWord(filled);
+    built_.WriteSide();
+    ExpectRefused("contradicts");
+  };
+  refuse(4095, 14000);
+  refuse(9000, 4095);
+  refuse(9000, built_.limit() + 1);
+  refuse(9000, kMaxSealedOffset);
+}
+
+TEST_F(RecoveryRefusalTest, TheLogHasChanged) {
+  const auto change = [this](size_t at, size_t size) {
+    built_.Build();
+    std::string log = ReadWholeFile(built_.log_path);
+    log[at] = static_cast<char>(log[at] ^ 1);
+    WriteWholeFile(built_.log_path, log.substr(0, size));
+  };
+  // The current buffer is [8192, 12288).
+  change(8192, 9000);
+  ExpectRefused("has changed");
+  change(8999, 9000);
+  ExpectRefused("has changed");
+  change(0, 8999);
+  ExpectRefused("has changed");
+  change(0, 0);
+  ExpectRefused("has changed");
+  // What lies before is not in the ring any more.
+  change(8191, 9000);
+  EXPECT_EQ(Recover(built_.log_path).outcome, RecoveryOutcome::kRecovered);
+}
+
+// Recovers exactly, or changes nothing.
+TEST_F(RecoveryRefusalTest, NoChangeOfOneBitIsTakenForGood) {
+  built_.Prepare();
+  const std::string good = built_.side_bytes();
+  const std::string log = ReadWholeFile(built_.log_path);
+  std::vector<size_t> bytes;
+  for (size_t at = 0; at < sizeof(SideHeader); ++at) {
+    bytes.push_back(at);
+  }
+  for (const size_t word : {kSideStateAt, kSideWrittenAt, kSideFilledAt}) {
+    for (size_t at = word; at < word + sizeof(uint64_t); ++at) {
+      bytes.push_back(at);
+    }
+  }
+  for (const size_t at : bytes) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string bad = good;
+      bad[at] = static_cast<char>(bad[at] ^ (1 << bit));
+      WriteWholeFile(built_.side_path(), bad);
+      const RecoveryReport report = Recover(built_.log_path);
+      ASSERT_EQ(report.outcome, RecoveryOutcome::kRefused)
+          << at << "." << bit << ": " << report.message;
+    }
+  }
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
+}
+
+}  // namespace
+}  // namespace uringfs

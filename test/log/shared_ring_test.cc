@@ -1,0 +1,264 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Logs whose ring is in a side file: Flush without the device, and at every
+// instant  file[0, written) + ring[written, filled) = what Flush promised.
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "src/log/side_pool.h"
+#include "test/log/fake_log.h"
+#include "test/log/side_image.h"
+
+#include "gtest/gtest.h"
+
+namespace uringfs {
+namespace {
+
+using test::Append;
+using test::Exists;
+using test::FakeDevice;
+using test::FakeDisk;
+using test::Random;
+using test::SharedRing;
+using test::SideImage;
+using test::StreamBytes;
+using test::TempDir;
+
+// A log on a fake disk with a side file on a real one.
+class SharedRingOnFake : public testing::Test {
+ protected:
+  std::unique_ptr<LogEngine> MustOpen(const std::shared_ptr<FakeDisk>& disk,
+                                      const LogOptions& options) {
+    LogParts parts;
+    EXPECT_TRUE(Workspace::Acquire(0, &parts.workspace).ok());
+    parts.opened = FakeDevice::Open(disk);
+    Status status = AcquireSideFile(path_, options, &parts.side);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    std::unique_ptr<LogEngine> log;
+    status = LogEngine::OpenOn(std::move(parts), path_, options, &log);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    return log;
+  }
+
+  TempDir dir_;
+  const std::string path_ = dir_.File("a.log");
+};
+
+TEST_F(SharedRingOnFake, FlushPromisesWithoutTheDevice) {
+  auto disk = FakeDisk::Create();
+  disk->HoldCompletions(true);
+  auto log = MustOpen(disk, SharedRing());
+  const std::string stream = StreamBytes(0, 3000);
+  ASSERT_TRUE(Append(log.get(), stream).ok());
+  EXPECT_EQ(SideImage(path_).filled(), 0u) << "only Flush promises";
+  ASSERT_TRUE(log->Flush().ok());
+  const SideImage side(path_);
+  EXPECT_TRUE(side.is_live());
+  EXPECT_EQ(side.filled(), 3000u);
+  EXPECT_EQ(side.Recover(disk->Image()), stream);
+  EXPECT_EQ(side.header.log_inode, log->inode());
+}
+
+TEST_F(SharedRingOnFake, AKillAtAnyInstantLeavesWhatFlushPromised) {
+  const uint64_t seed = test::SeedOr(21);
+  SCOPED_TRACE(test::SeedTrace(seed));
+  Random random(seed);
+  uint64_t looks = 0;
+  for (int round = 0; round < 40; ++round) {
+    auto disk = FakeDisk::Create();
+    std::string stream;
+    std::atomic<uint64_t> promised{0};
+    std::mutex mutex;  // the drainer makes operations too
+    disk->SetObserver([&] {
+      const std::lock_guard<std::mutex> lock(mutex);
+      // Asked for before the side file: it may be more by then, never less.
+      const uint64_t at_least = promised.load();
+      const SideImage side(path_);
+      if (!side.is_live()) {
+        return;
+      }
+      const std::string log = side.Recover(disk->KillImage(random));
+      ASSERT_GE(log.size(), at_least);
+      ASSERT_LE(log.size(), stream.size());
+      ASSERT_EQ(stream.compare(0, log.size(), log), 0);
+      ++looks;
+    });
+    auto log = MustOpen(disk, SharedRing());
+    stream = StreamBytes(0, 1 << 20);
+    uint64_t at = 0;
+    for (int i = 0; i < 60; ++i) {
+      const uint64_t bytes = random.LogUniform(1, 20000);
+      ASSERT_TRUE(Append(log.get(), stream.substr(at, bytes)).ok());
+      at += bytes;
+      if (!random.OneIn(3)) {
+        ASSERT_TRUE(log->Flush().ok());
+        promised = at;
+      }
+      if (random.OneIn(8)) {
+        ASSERT_TRUE(log->Sync().ok());
+        promised = at;
+      }
+      if (random.OneIn(10)) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(9));
+      }
+    }
+    ASSERT_TRUE(log->Close().ok());
+    EXPECT_EQ(disk->Image(), stream.substr(0, at));
+    EXPECT_FALSE(Exists(SidePathOf(path_)));
+  }
+  EXPECT_GT(looks, 1000u);
+}
+
+TEST_F(SharedRingOnFake, SyncPromisesBeforeItReturns) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpen(disk, SharedRing());
+  ASSERT_TRUE(Append(log.get(), StreamBytes(0, 100)).ok());
+  ASSERT_TRUE(log->Sync().ok());
+  EXPECT_EQ(SideImage(path_).filled(), 100u)
+      << "recovery would cut synced bytes";
+  EXPECT_EQ(SideImage(path_).written(), 100u);
+}
+
+TEST_F(SharedRingOnFake, AnIdleLogIsWrittenOut) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpen(disk, SharedRing());
+  ASSERT_TRUE(Append(log.get(), StreamBytes(0, 100)).ok());
+  ASSERT_TRUE(log->Flush().ok());
+  while (log->hi_written() < 100) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  // Again after a pause that lets the drainer go to sleep.
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  ASSERT_TRUE(Append(log.get(), StreamBytes(100, 100)).ok());
+  ASSERT_TRUE(log->Flush().ok());
+  while (log->hi_written() < 200) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(disk->Image().substr(0, 200), StreamBytes(0, 200));
+}
+
+TEST_F(SharedRingOnFake, WhatTheFileCannotTakeStaysInTheSideFile) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpen(disk, SharedRing());
+  ASSERT_TRUE(Append(log.get(), StreamBytes(0, 5000)).ok());
+  ASSERT_TRUE(log->WriteOut().ok());
+  for (uint64_t k = 0; k < 100; ++k) {
+    disk->FailWrite(disk->writes() + k, ENOSPC);
+  }
+  ASSERT_TRUE(Append(log.get(), StreamBytes(5000, 700)).ok());
+  ASSERT_TRUE(log->Flush().ok());
+  Status status = log->Sync();
+  EXPECT_EQ(status.code(), Status::Code::kNoSpace);
+  EXPECT_EQ(log->Close().code(), Status::Code::kNoSpace);
+  log.reset();
+  const SideImage side(path_);
+  EXPECT_TRUE(side.is_live());
+  EXPECT_EQ(side.filled(), 5700u);
+  EXPECT_EQ(side.Recover(disk->Image()), StreamBytes(0, 5700));
+}
+
+TEST_F(SharedRingOnFake, NothingOfAFailedAppendStaysPromised) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpen(disk, SharedRing());
+  ASSERT_TRUE(Append(log.get(), StreamBytes(0, 5000)).ok());
+  ASSERT_TRUE(log->Flush().ok());
+  for (uint64_t k = 0; k < 100; ++k) {
+    disk->FailWrite(disk->writes() + k, EIO);
+  }
+  EXPECT_FALSE(Append(log.get(), StreamBytes(5000, 100000)).ok());
+  EXPECT_FALSE(log->Flush().ok());
+  EXPECT_FALSE(log->Close().ok());
+  const SideImage side(path_);
+  EXPECT_EQ(side.filled(), 5000u);
+  EXPECT_EQ(side.Recover(disk->Image()), StreamBytes(0, 5000));
+}
+
+TEST_F(SharedRingOnFake, FlushWaitsForWritersBelow) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpen(disk, SharedRing());
+  Reservation slow;
+  ASSERT_TRUE(log->Reserve(10, &slow).ok());
+  std::atomic<bool> has_returned{false};
+  std::thread other([&] {
+    ASSERT_TRUE(Append(log.get(), "x").ok());
+    ASSERT_TRUE(log->Flush().ok());
+    has_returned = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  EXPECT_FALSE(has_returned);
+  EXPECT_EQ(SideImage(path_).filled(), 0u);
+  slow.Write(0, "0123456789");
+  slow.Commit();
+  other.join();
+  EXPECT_EQ(SideImage(path_).Recover(disk->Image()), "0123456789x");
+}
+
+TEST_F(SharedRingOnFake, AppendsGoOnWhileTheTailBlockIsUnderIo) {
+  auto disk = FakeDisk::Create();
+  std::unique_ptr<LogEngine> log;
+  std::string stream = StreamBytes(0, 100);
+  bool is_done = false;
+  disk->SetObserver([&] {
+    if (disk->in_flight() > 0 && !is_done) {
+      is_done = true;
+      // The fake device dies if a byte it was given changes.
+      ASSERT_TRUE(Append(log.get(), "more").ok());
+    }
+  });
+  log = MustOpen(disk, SharedRing());
+  ASSERT_TRUE(Append(log.get(), stream).ok());
+  ASSERT_TRUE(log->WriteOut().ok());
+  EXPECT_TRUE(is_done);
+  ASSERT_TRUE(log->Flush().ok());
+  EXPECT_EQ(SideImage(path_).Recover(disk->Image()), stream + "more");
+}
+
+TEST_F(SharedRingOnFake, ManyWritersAndFlushers) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpen(disk, SharedRing(8192, 3));
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&, thread] {
+      Random random(static_cast<uint64_t>(thread) + 1);
+      for (int i = 0; i < 3000; ++i) {
+        const std::string record(random.LogUniform(1, 3000),
+                                 static_cast<char>('a' + thread));
+        uint64_t offset = 0;
+        ASSERT_TRUE(Append(log.get(), record, &offset).ok());
+        ASSERT_TRUE(log->Flush().ok());
+        if (random.OneIn(50)) {
+          ASSERT_GE(SideImage(path_).filled(), offset + record.size());
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  ASSERT_TRUE(log->Close().ok());
+}
+
+TEST_F(SharedRingOnFake, TruncateStartsOver) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpen(disk, SharedRing());
+  ASSERT_TRUE(Append(log.get(), StreamBytes(0, 30000)).ok());
+  ASSERT_TRUE(log->Flush().ok());
+  for (uint64_t size : {20001u, 25000u, 0u, 4096u}) {
+    const std::string before = SideImage(path_).Recover(disk->Image());
+    ASSERT_TRUE(log->Truncate(size).ok());
+    ASSERT_TRUE(Append(log.get(), "tail").ok());
+    ASSERT_TRUE(log->Flush().ok());
+    std::string expected = before.substr(0, size);
+    expected.resize(size, '\0');
+    EXPECT_EQ(SideImage(path_).Recover(disk->Image()), expected + "tail");
+  }
+}
+
+}  // namespace
+}  // namespace uringfs
