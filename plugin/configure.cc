@@ -95,6 +95,7 @@ rdb::Status UringFileSystem::ConfigureOptions(
   }
   if (status.ok()) {
     options_ = changed;
+    probes_.Clear();
     stats_->SetFile(options_.stats_file);
   }
   return status;

@@ -2,6 +2,8 @@
 
 #include "file_policy.h"
 
+#include <uringfs/recovery.h>
+
 namespace uringfs {
 namespace {
 
@@ -11,12 +13,10 @@ bool EndsWith(const std::string& text, const std::string& end) {
 }
 
 FileKind ClassifyByName(const std::string& path) {
-  const std::string name = path.substr(path.find_last_of('/') + 1);
-  const std::string wal_suffix = ".log";
-  if (EndsWith(name, wal_suffix) &&
-      name.find_first_not_of("0123456789") == name.size() - wal_suffix.size()) {
+  if (IsWalName(path)) {
     return FileKind::kWal;
   }
+  const std::string name = path.substr(path.find_last_of('/') + 1);
   if (EndsWith(name, ".sst") || EndsWith(name, ".ldb") ||
       EndsWith(name, ".blob")) {
     return FileKind::kData;
@@ -26,8 +26,23 @@ FileKind ClassifyByName(const std::string& path) {
 
 }  // namespace
 
+bool IsWalName(const std::string& path) {
+  const std::string name = path.substr(path.find_last_of('/') + 1);
+  const std::string suffix = ".log";
+  return EndsWith(name, suffix) &&
+         name.find_first_not_of("0123456789") == name.size() - suffix.size();
+}
+
+std::string DirectoryOf(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) {
+    return ".";
+  }
+  return path.substr(0, slash == 0 ? 1 : slash);
+}
+
 FileKind Classify(const std::string& path, const rdb::FileOptions& options) {
-  if (options.use_mmap_writes) {
+  if (options.use_mmap_writes || IsSideFileName(path)) {
     return FileKind::kBase;
   }
   switch (options.io_options.type) {

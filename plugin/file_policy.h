@@ -24,8 +24,15 @@ enum class FileKind : uint8_t {
 // sets; else by the name, since an Env that wraps ours drops the tag. Files of
 // unknown name, MANIFESTs and files to be written through mmap are kBase. A
 // WAL that is only being copied (checkpoint, backup) has no tag and is
-// recognised by name: the strict order it does not need costs it little.
+// recognised by name: the strict order it does not need costs it little. Side
+// files of logs are kBase, whatever the tag: somebody copies a directory.
 FileKind Classify(const std::string& path, const rdb::FileOptions& options);
+
+// By the name alone: `NNNNNN.log`.
+bool IsWalName(const std::string& path);
+
+// As dirname(3): "." if there is no slash in `path`.
+std::string DirectoryOf(const std::string& path);
 
 }  // namespace uringfs
 

@@ -2,7 +2,6 @@
 
 #include "file_system.h"
 
-#include <rocksdb/env.h>
 #include <uringfs/log_store.h>
 
 #include <utility>
@@ -11,6 +10,7 @@
 #include "io_status.h"
 #include "live_file.h"
 #include "live_readers.h"
+#include "view_readers.h"
 #include "writable_file.h"
 
 namespace uringfs {
@@ -27,6 +27,19 @@ std::string UringFileSystem::GetPrintableOptions() const {
   return FormatFsOptions(options_);
 }
 
+LogOptions UringFileSystem::OptionsOf(const std::string& path,
+                                      FileKind kind) const {
+  if (kind != FileKind::kWal) {
+    return DataLogOptions(options_);
+  }
+  LogOptions options = WalLogOptions(options_);
+  if (!IsWalName(path)) {
+    // By another name nobody would look for its side file.
+    options.ring_home = RingHome::kPrivate;
+  }
+  return options;
+}
+
 rdb::IOStatus UringFileSystem::NewWritableFile(
     const std::string& path, const rdb::FileOptions& options,
     std::unique_ptr<rdb::FSWritableFile>* result, rdb::IODebugContext* dbg) {
@@ -35,17 +48,30 @@ rdb::IOStatus UringFileSystem::NewWritableFile(
     // The content of a live file there is about to be thrown away.
     LiveFiles::OfProcess().Detach(path);
     stats_->OpenedOnBase();
-    return target()->NewWritableFile(path, options, result, dbg);
+    rdb::IOStatus status =
+        target()->NewWritableFile(path, options, result, dbg);
+    if (status.ok() && !LiveFiles::OfProcess().Holds(path)) {
+      SideFiles::RemoveSideFileOf(path);
+    }
+    return status;
   }
   result->reset();
+  if (kind == FileKind::kWal) {
+    side_files_.SweepOnce(path);
+    // RocksDB goes on to the next WAL. If the next reached the disk before the
+    // end of the last, who sees only the files would find a gap between them.
+    LiveFiles::OfProcess().WriteOutWalsBeside(path);
+  }
   std::shared_ptr<LiveFile> live;
-  const Status status = LiveFiles::OfProcess().Open(
-      path,
-      kind == FileKind::kWal ? WalLogOptions(options_)
-                             : DataLogOptions(options_),
-      kind, stats_, &live);
+  const Status status = LiveFiles::OfProcess().Open(path, OptionsOf(path, kind),
+                                                    kind, stats_, &live);
   if (!status.ok()) {
     return ToIOStatus(status);
+  }
+  if (!live->log()->io_choice().uses_shared_ring) {
+    // One of the log that was replaced just now. The new file may have got its
+    // inode number, so that nothing else would tell that it is not its own.
+    SideFiles::RemoveSideFileOf(path);
   }
   result->reset(new UringWritableFile(std::move(live), options));
   return rdb::IOStatus::OK();
@@ -58,15 +84,14 @@ rdb::IOStatus UringFileSystem::ReuseWritableFile(
   // The old file may still be open; its last act, cutting the file to size,
   // must not hit the new one. So the new file is another inode, and nothing
   // of the old bytes is reused.
-  rdb::IOStatus status =
-      target()->RenameFile(old_path, path, options.io_options, dbg);
+  rdb::IOStatus status = RenameFile(old_path, path, options.io_options, dbg);
   return status.ok() ? NewWritableFile(path, options, result, dbg) : status;
 }
 
 rdb::IOStatus UringFileSystem::NewSequentialFile(
     const std::string& path, const rdb::FileOptions& options,
     std::unique_ptr<rdb::FSSequentialFile>* result, rdb::IODebugContext* dbg) {
-  return NewReader<LiveSequentialFile>(
+  return NewReader<LiveSequentialFile, ViewSequentialFile>(
       path, options, target()->NewSequentialFile(path, options, result, dbg),
       result, dbg);
 }
@@ -75,19 +100,29 @@ rdb::IOStatus UringFileSystem::NewRandomAccessFile(
     const std::string& path, const rdb::FileOptions& options,
     std::unique_ptr<rdb::FSRandomAccessFile>* result,
     rdb::IODebugContext* dbg) {
-  return NewReader<LiveRandomAccessFile>(
+  return NewReader<LiveRandomAccessFile, ViewRandomAccessFile>(
       path, options, target()->NewRandomAccessFile(path, options, result, dbg),
       result, dbg);
 }
 
-template <class LiveReader, class Reader>
+template <class LiveReader, class ViewReader, class Reader>
 rdb::IOStatus UringFileSystem::NewReader(const std::string& path,
                                          const rdb::FileOptions& options,
                                          rdb::IOStatus status,
                                          std::unique_ptr<Reader>* result,
                                          rdb::IODebugContext* dbg) {
-  std::shared_ptr<LiveFile> live;
-  if (!status.ok() || !(live = LiveFiles::OfProcess().Find(path))) {
+  if (!status.ok()) {
+    return status;
+  }
+  std::shared_ptr<LiveFile> live = LiveFiles::OfProcess().Find(path);
+  if (live == nullptr) {
+    if (NeedsLogView(path)) {
+      std::unique_ptr<LogView> view;
+      status = ToIOStatus(LogView::Open(path, &view));
+      if (status.ok()) {
+        result->reset(new ViewReader(std::move(view)));
+      }
+    }
     return status;
   }
   std::unique_ptr<rdb::FSRandomAccessFile> base;
@@ -103,11 +138,25 @@ rdb::IOStatus UringFileSystem::GetFileSize(const std::string& path,
                                            const rdb::IOOptions& options,
                                            uint64_t* size,
                                            rdb::IODebugContext* dbg) {
+  rdb::IOStatus status;
+  if (LogicalSize(path, &status, size)) {
+    return status;
+  }
+  status = target()->GetFileSize(path, options, size, dbg);
+  // It may have become a live file in between.
+  rdb::IOStatus again;
+  return status.ok() && side_files_.LogicalSize(path, &again, size) ? again
+                                                                    : status;
+}
+
+bool UringFileSystem::LogicalSize(const std::string& path,
+                                  rdb::IOStatus* status, uint64_t* size) const {
   const std::shared_ptr<LiveFile> live = LiveFiles::OfProcess().Find(path);
   if (live && live->ReadableSize(size)) {
-    return rdb::IOStatus::OK();
+    *status = rdb::IOStatus::OK();
+    return true;
   }
-  return target()->GetFileSize(path, options, size, dbg);
+  return side_files_.LogicalSize(path, status, size);
 }
 
 rdb::IOStatus UringFileSystem::GetChildrenFileAttributes(
@@ -117,15 +166,63 @@ rdb::IOStatus UringFileSystem::GetChildrenFileAttributes(
       target()->GetChildrenFileAttributes(dir, options, result, dbg);
   if (status.ok()) {
     for (rdb::FileAttributes& child : *result) {
-      const std::shared_ptr<LiveFile> live =
-          LiveFiles::OfProcess().Find(dir + "/" + child.name);
+      rdb::IOStatus looked;
       uint64_t size = 0;
-      if (live && live->ReadableSize(&size)) {
+      if (LogicalSize(dir + "/" + child.name, &looked, &size) && looked.ok()) {
         child.size_bytes = size;
       }
     }
   }
   return status;
+}
+
+rdb::IOStatus UringFileSystem::MakeWhole(const std::string& path) {
+  const Status status = LiveFiles::OfProcess().Settle(path);
+  return status.ok() ? side_files_.RecoverWal(path) : ToIOStatus(status);
+}
+
+rdb::IOStatus UringFileSystem::LockFile(const std::string& path,
+                                        const rdb::IOOptions& options,
+                                        rdb::FileLock** lock,
+                                        rdb::IODebugContext* dbg) {
+  rdb::IOStatus status = target()->LockFile(path, options, lock, dbg);
+  if (!status.ok()) {
+    return status;
+  }
+  status = side_files_.RecoverDirectoryOf(path);
+  if (!status.ok()) {
+    const rdb::IOStatus unlocked = target()->UnlockFile(*lock, options, dbg);
+    unlocked.PermitUncheckedError();
+    *lock = nullptr;
+  }
+  return status;
+}
+
+rdb::IOStatus UringFileSystem::DeleteFile(const std::string& path,
+                                          const rdb::IOOptions& options,
+                                          rdb::IODebugContext* dbg) {
+  // Asked before: without a name it cannot be found any more.
+  const bool is_held = IsWalName(path) && LiveFiles::OfProcess().Holds(path);
+  rdb::IOStatus status = target()->DeleteFile(path, options, dbg);
+  if (status.ok() && !is_held) {
+    SideFiles::RemoveSideFileOf(path);
+  }
+  // Who lists a directory and deletes one by one comes to the side file after
+  // its log.
+  const bool is_gone = status.IsNotFound() || status.IsPathNotFound();
+  return is_gone && IsSideFileName(path) ? rdb::IOStatus::OK() : status;
+}
+
+rdb::IOStatus UringFileSystem::RenameFile(const std::string& path,
+                                          const std::string& target_path,
+                                          const rdb::IOOptions& options,
+                                          rdb::IODebugContext* dbg) {
+  // A live file is known by inode. Its side file is found by name.
+  const std::shared_ptr<LiveFile> live = LiveFiles::OfProcess().Find(path);
+  rdb::IOStatus status = live ? ToIOStatus(live->log()->LeaveSideFile())
+                              : side_files_.RecoverWal(path);
+  return status.ok() ? target()->RenameFile(path, target_path, options, dbg)
+                     : status;
 }
 
 rdb::IOStatus UringFileSystem::LinkFile(const std::string& path,
@@ -134,11 +231,9 @@ rdb::IOStatus UringFileSystem::LinkFile(const std::string& path,
                                         rdb::IODebugContext* dbg) {
   // The link shows the inode to readers that do not ask us: at this instant
   // it has the bytes and the size that posix would show.
-  const Status status = LiveFiles::OfProcess().Settle(path);
-  if (!status.ok()) {
-    return ToIOStatus(status);
-  }
-  return target()->LinkFile(path, target_path, options, dbg);
+  rdb::IOStatus status = MakeWhole(path);
+  return status.ok() ? target()->LinkFile(path, target_path, options, dbg)
+                     : status;
 }
 
 #if URINGFS_ROCKSDB_GE(11, 5)
@@ -149,7 +244,10 @@ rdb::IOStatus UringFileSystem::SyncFile(const std::string& path,
                                         rdb::IODebugContext* dbg) {
   const std::shared_ptr<LiveFile> live = LiveFiles::OfProcess().Find(path);
   if (!live) {
-    return target()->SyncFile(path, file_options, options, use_fsync, dbg);
+    rdb::IOStatus status = MakeWhole(path);
+    return status.ok()
+               ? target()->SyncFile(path, file_options, options, use_fsync, dbg)
+               : status;
   }
   return ToIOStatus(
       live->log()->Sync(use_fsync ? SyncKind::kFull : SyncKind::kData));
@@ -161,9 +259,9 @@ rdb::IOStatus UringFileSystem::ReopenWritableFile(
     std::unique_ptr<rdb::FSWritableFile>* result, rdb::IODebugContext* dbg) {
   // RocksDB reopens files to sync or truncate them, never to write much, so
   // the base file system serves that.
-  const Status settled = LiveFiles::OfProcess().Settle(path);
-  if (!settled.ok()) {
-    return ToIOStatus(settled);
+  rdb::IOStatus status = MakeWhole(path);
+  if (!status.ok()) {
+    return status;
   }
   LiveFiles::OfProcess().Detach(path);
   return target()->ReopenWritableFile(path, options, result, dbg);
@@ -172,21 +270,17 @@ rdb::IOStatus UringFileSystem::ReopenWritableFile(
 rdb::IOStatus UringFileSystem::NewRandomRWFile(
     const std::string& path, const rdb::FileOptions& options,
     std::unique_ptr<rdb::FSRandomRWFile>* result, rdb::IODebugContext* dbg) {
-  const Status status = LiveFiles::OfProcess().Settle(path);
-  if (!status.ok()) {
-    return ToIOStatus(status);
-  }
-  return target()->NewRandomRWFile(path, options, result, dbg);
+  rdb::IOStatus status = MakeWhole(path);
+  return status.ok() ? target()->NewRandomRWFile(path, options, result, dbg)
+                     : status;
 }
 
 rdb::IOStatus UringFileSystem::NewMemoryMappedFileBuffer(
     const std::string& path,
     std::unique_ptr<rdb::MemoryMappedFileBuffer>* result) {
-  const Status status = LiveFiles::OfProcess().Settle(path);
-  if (!status.ok()) {
-    return ToIOStatus(status);
-  }
-  return target()->NewMemoryMappedFileBuffer(path, result);
+  rdb::IOStatus status = MakeWhole(path);
+  return status.ok() ? target()->NewMemoryMappedFileBuffer(path, result)
+                     : status;
 }
 
 rdb::IOStatus UringFileSystem::Truncate(const std::string& path, size_t size,
@@ -194,11 +288,10 @@ rdb::IOStatus UringFileSystem::Truncate(const std::string& path, size_t size,
                                         rdb::IODebugContext* dbg) {
   // RocksDB does this to files it has closed. Its tests do it to live ones,
   // to damage them: then the writer goes on at its own offset, as on posix.
-  const Status settled = LiveFiles::OfProcess().Settle(path);
-  if (!settled.ok()) {
-    return ToIOStatus(settled);
+  rdb::IOStatus status = MakeWhole(path);
+  if (status.ok()) {
+    status = target()->Truncate(path, size, options, dbg);
   }
-  rdb::IOStatus status = target()->Truncate(path, size, options, dbg);
   if (status.ok()) {
     LiveFiles::OfProcess().Detach(path);
   }
@@ -250,18 +343,12 @@ rdb::IOStatus UringFileSystem::NewLogger(const std::string& path,
   if (!status.ok() || *result == nullptr) {
     return status;
   }
-  const size_t slash = path.find_last_of('/');
-  const std::string dir =
-      slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  IoChoice choice;
-  const Status probed = ProbeIo(dir, WalLogOptions(options_), &choice);
-  // A fresh logger lets only errors through; its owner sets the level later.
-  const rdb::InfoLogLevel level = (*result)->GetInfoLogLevel();
-  (*result)->SetInfoLogLevel(rdb::InfoLogLevel::INFO_LEVEL);
-  rdb::Info(result->get(), "uringfs %s: %s; options %s", kUringFsVersion,
-            probed.ok() ? choice.ToString().c_str() : probed.ToString().c_str(),
-            FormatFsOptions(options_).c_str());
-  (*result)->SetInfoLogLevel(level);
+  logs_.Remember(path, *result);
+  WriteLogLine(
+      result->get(), rdb::InfoLogLevel::INFO_LEVEL,
+      std::string(kUringFsVersion) + ": " +
+          probes_.Describe(DirectoryOf(path), WalLogOptions(options_)) +
+          "; options " + FormatFsOptions(options_));
   return status;
 }
 

@@ -14,8 +14,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "database_logs.h"
 #include "fs_options.h"
 #include "fs_stats.h"
+#include "probe_cache.h"
+#include "side_files.h"
 
 #include "rocksdb_api.h"
 #include "uringfs_file_system.h"
@@ -48,7 +51,8 @@ class UringFileSystem : public rdb::FileSystemWrapper {
                                   std::unique_ptr<rdb::FSWritableFile>* result,
                                   rdb::IODebugContext* dbg) override;
 
-  // Calls that must see the logical size and bytes of a live file.
+  // Calls that must see the logical size and bytes of a live file, of this
+  // process or another one.
   rdb::IOStatus NewSequentialFile(
       const std::string& path, const rdb::FileOptions& options,
       std::unique_ptr<rdb::FSSequentialFile>* result,
@@ -64,15 +68,27 @@ class UringFileSystem : public rdb::FileSystemWrapper {
       const std::string& dir, const rdb::IOOptions& options,
       std::vector<rdb::FileAttributes>* result,
       rdb::IODebugContext* dbg) override;
-  rdb::IOStatus LinkFile(const std::string& path, const std::string& target,
-                         const rdb::IOOptions& options,
-                         rdb::IODebugContext* dbg) override;
 #if URINGFS_ROCKSDB_GE(11, 5)
   rdb::IOStatus SyncFile(const std::string& path,
                          const rdb::FileOptions& file_options,
                          const rdb::IOOptions& options, bool use_fsync,
                          rdb::IODebugContext* dbg) override;
 #endif
+
+  // Calls that put an end to a side file, or make one useless. LockFile comes
+  // before RocksDB looks at anything: what a killed process left is recovered.
+  rdb::IOStatus LockFile(const std::string& path, const rdb::IOOptions& options,
+                         rdb::FileLock** lock,
+                         rdb::IODebugContext* dbg) override;
+  rdb::IOStatus DeleteFile(const std::string& path,
+                           const rdb::IOOptions& options,
+                           rdb::IODebugContext* dbg) override;
+  rdb::IOStatus RenameFile(const std::string& path, const std::string& target,
+                           const rdb::IOOptions& options,
+                           rdb::IODebugContext* dbg) override;
+  rdb::IOStatus LinkFile(const std::string& path, const std::string& target,
+                         const rdb::IOOptions& options,
+                         rdb::IODebugContext* dbg) override;
 
   // Calls that write behind the back of a live file: it is settled and left
   // to itself, the newest writer wins.
@@ -120,9 +136,19 @@ class UringFileSystem : public rdb::FileSystemWrapper {
       std::unordered_map<std::string, std::string>* unused) override;
 
  private:
+  LogOptions OptionsOf(const std::string& path, FileKind kind) const;
+
+  // The file at `path` alone is its log: what a live one has in its ring is
+  // written out, what a dead one has is recovered.
+  rdb::IOStatus MakeWhole(const std::string& path);
+  // False: the file system underneath knows the size.
+  bool LogicalSize(const std::string& path, rdb::IOStatus* status,
+                   uint64_t* size) const;
+
   // What the base file system has opened into *result with `status`, or, if
-  // `path` is a live file, a LiveReader in its place.
-  template <class LiveReader, class Reader>
+  // `path` is a live file of this process or another one, a LiveReader or a
+  // ViewReader in its place.
+  template <class LiveReader, class ViewReader, class Reader>
   rdb::IOStatus NewReader(const std::string& path,
                           const rdb::FileOptions& options, rdb::IOStatus status,
                           std::unique_ptr<Reader>* result,
@@ -131,6 +157,9 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   // Changed by ConfigureOptions only, which comes before any other use.
   UringFsOptions options_;
   const std::shared_ptr<FsStats> stats_;
+  DatabaseLogs logs_;
+  ProbeCache probes_;
+  SideFiles side_files_{stats_, &logs_};
 };
 
 // As the URI and the environment say, on RocksDB's default file system.

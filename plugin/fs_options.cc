@@ -25,6 +25,7 @@ constexpr uint64_t kMiB = 1024 * kKiB;
 enum class Kind : uint8_t {
   kPowerOfTwo,  // a size in bytes, K, M or G behind it; a power of two
   kCount,       // a number
+  kRingHome,
   kDirectIo,
   kIoEngine,
   kPath,
@@ -46,6 +47,8 @@ constexpr Option kTable[] = {
      4 * kKiB, 4 * kMiB, "flush buffer of a write-ahead log"},
     {"wal_buffers", Kind::kCount, &UringFsOptions::wal_buffers, 2, 1024,
      "flush buffers of each open write-ahead log"},
+    {"wal_ring", Kind::kRingHome, nullptr, 0, 0,
+     "those buffers: in a file beside the log, or in the process"},
     {"data_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::data_buffer_bytes,
      4 * kKiB, 4 * kMiB, "flush buffer of an SST or blob file"},
     {"data_buffers", Kind::kCount, &UringFsOptions::data_buffers, 2, 1024,
@@ -60,6 +63,13 @@ constexpr Option kTable[] = {
     {"stats_file", Kind::kPath, nullptr, 0, 0,
      "file the statistics are appended to at the end; - is stderr"},
 };
+
+struct RingHomeName {
+  const char* text;
+  RingHome value;
+};
+constexpr RingHomeName kRingHomeNames[] = {{"shared", RingHome::kShared},
+                                           {"private", RingHome::kPrivate}};
 
 struct DirectIoName {
   const char* text;
@@ -96,6 +106,16 @@ std::string ListNames(const Names& names) {
   return list;
 }
 
+template <typename Names, typename Value>
+std::string FormatName(const Names& names, Value value) {
+  for (const auto& entry : names) {
+    if (entry.value == value) {
+      return entry.text;
+    }
+  }
+  return "?";
+}
+
 std::string Range(const Option& option) {
   switch (option.kind) {
     case Kind::kPowerOfTwo:
@@ -104,6 +124,8 @@ std::string Range(const Option& option) {
     case Kind::kCount:
       return "a number from " + std::to_string(option.low) + " to " +
              std::to_string(option.high);
+    case Kind::kRingHome:
+      return ListNames(kRingHomeNames);
     case Kind::kDirectIo:
       return ListNames(kDirectIoNames);
     case Kind::kIoEngine:
@@ -120,20 +142,12 @@ std::string FormatValue(const Option& option, const UringFsOptions& options) {
       return FormatSize(options.*option.number);
     case Kind::kCount:
       return std::to_string(options.*option.number);
+    case Kind::kRingHome:
+      return FormatName(kRingHomeNames, options.wal_ring);
     case Kind::kDirectIo:
-      for (const DirectIoName& entry : kDirectIoNames) {
-        if (entry.value == options.direct_io) {
-          return entry.text;
-        }
-      }
-      break;
+      return FormatName(kDirectIoNames, options.direct_io);
     case Kind::kIoEngine:
-      for (const IoEngineName& entry : kIoEngineNames) {
-        if (entry.value == options.io_engine) {
-          return entry.text;
-        }
-      }
-      break;
+      return FormatName(kIoEngineNames, options.io_engine);
     case Kind::kPath:
       return options.stats_file;
   }
@@ -198,6 +212,8 @@ bool SetValue(const Option& option, const std::string& text,
       }
       options->*option.number = static_cast<uint32_t>(number);
       return true;
+    case Kind::kRingHome:
+      return FindName(kRingHomeNames, text, &options->wal_ring);
     case Kind::kDirectIo:
       return FindName(kDirectIoNames, text, &options->direct_io);
     case Kind::kIoEngine:
@@ -327,6 +343,7 @@ std::string DescribeFsOptions() {
 LogOptions WalLogOptions(const UringFsOptions& options) {
   LogOptions log;
   log.write_mode = WriteMode::kSerialised;
+  log.ring_home = options.wal_ring;
   log.direct_io = options.direct_io;
   log.io_engine = options.io_engine;
   log.buffer_bytes = options.wal_buffer_bytes;

@@ -111,6 +111,12 @@ std::string FsTotals::ToString() const {
   AppendToken("direct", direct, &text);
   AppendToken("buffered", buffered, &text);
   AppendToken("registered_buffers", registered_buffers, &text);
+  AppendToken("shared_rings", shared_rings, &text);
+  text.append("\n ");
+  AppendToken("side_recovered", side_recovered, &text);
+  AppendToken("side_recovered_bytes", side_recovered_bytes, &text);
+  AppendToken("side_removed", side_removed, &text);
+  AppendToken("side_refused", side_refused, &text);
   text.append("\n  first_reason=\"").append(first_reason).append("\"\n");
   return text;
 }
@@ -161,6 +167,25 @@ void FsStats::OpenedOnBase() {
   ++closed_.base_files;
 }
 
+void FsStats::Recovered(const RecoveryReport& report) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  switch (report.outcome) {
+    case RecoveryOutcome::kRecovered:
+      ++closed_.side_recovered;
+      closed_.side_recovered_bytes += report.recovered_bytes;
+      break;
+    case RecoveryOutcome::kRemoved:
+      ++closed_.side_removed;
+      break;
+    case RecoveryOutcome::kRefused:
+      ++closed_.side_refused;
+      break;
+    case RecoveryOutcome::kNothing:
+    case RecoveryOutcome::kBusy:
+      break;
+  }
+}
+
 void FsStats::Collect(const LogStore& log, FileKind kind, FsTotals* totals) {
   KindTotals* of_kind = kind == FileKind::kWal ? &totals->wal : &totals->data;
   ++of_kind->files;
@@ -169,6 +194,7 @@ void FsStats::Collect(const LogStore& log, FileKind kind, FsTotals* totals) {
   ++(choice.uses_io_uring ? totals->over_io_uring : totals->over_pwrite);
   ++(choice.uses_direct_io ? totals->direct : totals->buffered);
   totals->registered_buffers += choice.uses_registered_buffers ? 1 : 0;
+  totals->shared_rings += choice.uses_shared_ring ? 1 : 0;
   if (totals->first_reason.empty()) {
     totals->first_reason = choice.reason;
   }

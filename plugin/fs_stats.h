@@ -9,6 +9,7 @@
 #define URINGFS_PLUGIN_FS_STATS_H_
 
 #include <uringfs/log_store.h>
+#include <uringfs/recovery.h>
 
 #include <cstdint>
 #include <map>
@@ -36,6 +37,12 @@ struct FsTotals {
   uint64_t direct = 0;
   uint64_t buffered = 0;
   uint64_t registered_buffers = 0;
+  uint64_t shared_rings = 0;
+  // Side files of killed processes that were found.
+  uint64_t side_recovered = 0;
+  uint64_t side_recovered_bytes = 0;
+  uint64_t side_removed = 0;
+  uint64_t side_refused = 0;
   // Why the first file that did not get all it asked for did not.
   std::string first_reason;
 
@@ -58,6 +65,7 @@ class FsStats {
   void Opened(const LogStore* log, FileKind kind);
   void Closed(const LogStore* log);
   void OpenedOnBase();
+  void Recovered(const RecoveryReport& report);
 
   FsTotals Totals() const;
 

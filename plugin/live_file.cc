@@ -37,7 +37,7 @@ bool LiveFile::ReadableSize(uint64_t* size) {
   }
   if (log_->hi_written() < log_->size()) {
     // An error is the writer's to hear; readers get what was written.
-    const Status status = log_->Flush();
+    const Status status = log_->WriteOut();
     static_cast<void>(status);
   }
   *size = log_->hi_written();
@@ -86,15 +86,17 @@ std::shared_ptr<LiveFile> LiveFiles::Find(const std::string& path) const {
     return nullptr;
   }
   const std::lock_guard<std::mutex> lock(mutex_);
+  std::shared_ptr<LiveFile> file = Lookup(path);
+  return file != nullptr && file->plain() ? nullptr : file;
+}
+
+std::shared_ptr<LiveFile> LiveFiles::Lookup(const std::string& path) const {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) {
     return nullptr;
   }
   const auto found = files_.find({status.st_dev, status.st_ino});
-  if (found == files_.end() || found->second->plain()) {
-    return nullptr;
-  }
-  return found->second;
+  return found == files_.end() ? nullptr : found->second;
 }
 
 Status LiveFiles::Settle(const std::string& path) const {
@@ -106,7 +108,40 @@ void LiveFiles::Detach(const std::string& path) {
   const std::shared_ptr<LiveFile> file = Find(path);
   if (file) {
     file->Detach();
-    Remove(*file);
+  }
+}
+
+bool LiveFiles::Holds(const std::string& path) const {
+  if (count_.load(std::memory_order_seq_cst) == 0) {
+    return false;
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return Lookup(path) != nullptr;
+}
+
+std::vector<std::shared_ptr<LiveFile>> LiveFiles::FilesBeside(
+    const std::string& path) const {
+  const std::string directory = DirectoryOf(path);
+  std::vector<std::shared_ptr<LiveFile>> found;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& entry : files_) {
+    if (DirectoryOf(entry.second->log()->path()) == directory) {
+      found.push_back(entry.second);
+    }
+  }
+  return found;
+}
+
+bool LiveFiles::HoldsAnyBeside(const std::string& path) const {
+  return !FilesBeside(path).empty();
+}
+
+void LiveFiles::WriteOutWalsBeside(const std::string& path) const {
+  for (const std::shared_ptr<LiveFile>& file : FilesBeside(path)) {
+    uint64_t size = 0;
+    if (IsWalName(file->log()->path())) {
+      static_cast<void>(file->ReadableSize(&size));
+    }
   }
 }
 

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "file_policy.h"
 #include "fs_stats.h"
@@ -81,8 +82,23 @@ class LiveFiles {
   // Detaches it; what is in its ring stays there.
   void Detach(const std::string& path);
 
+  // Whether some log of the process has `path` open, detached or not.
+  bool Holds(const std::string& path) const;
+  // The same for any file in the directory of `path`, by the names they were
+  // opened with.
+  bool HoldsAnyBeside(const std::string& path) const;
+
+  // Brings into their files what the WALs in the directory of `path` hold.
+  // Errors are their writers' to hear.
+  void WriteOutWalsBeside(const std::string& path) const;
+
  private:
   using Identity = std::pair<uint64_t, uint64_t>;  // device, inode
+
+  std::vector<std::shared_ptr<LiveFile>> FilesBeside(
+      const std::string& path) const;
+  // Null if there is none. REQUIRES: mutex_ is held.
+  std::shared_ptr<LiveFile> Lookup(const std::string& path) const;
 
   std::atomic<size_t> count_{0};
   mutable std::mutex mutex_;

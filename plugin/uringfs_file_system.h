@@ -28,6 +28,9 @@ struct UringFsOptions {
   // Write-ahead logs: size and number of flush buffers of each open one.
   uint32_t wal_buffer_bytes = 256 * 1024;
   uint32_t wal_buffers = 4;
+  // Shared: in `<wal>.uringfs` beside it, where it survives the process, so
+  // that RocksDB's Flush of unsynced writes costs no system call.
+  RingHome wal_ring = RingHome::kShared;
   // The same for SST and blob files, and how many of them may be in flight.
   uint32_t data_buffer_bytes = 256 * 1024;
   uint32_t data_buffers = 8;

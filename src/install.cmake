@@ -4,6 +4,7 @@
 #   uringfs::core     headers and archive; needs threads and liburing
 #   uringfs::rocksdb  find_package(uringfs COMPONENTS rocksdb); needs RocksDB
 #   liburingfs.so     for LD_PRELOAD
+#   uringfs           the command-line tool
 
 set(uringfs_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/uringfs)
 set(uringfs_source_dir ${CMAKE_CURRENT_LIST_DIR})
@@ -28,6 +29,9 @@ endif()
 if(TARGET uringfs_module)
   install(TARGETS uringfs_module
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
+if(TARGET uringfs_tool)
+  install(TARGETS uringfs_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 
 configure_package_config_file(${uringfs_source_dir}/uringfsConfig.cmake.in

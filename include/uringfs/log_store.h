@@ -138,6 +138,10 @@ class LogStore {
   // See above. Flush waits for the device unless the ring is shared.
   Status Flush();
   Status WriteOut();
+  // From now on Flush writes to the file, as with a private ring, and what was
+  // flushed before is written out. To be called before the file gets another
+  // name or directory, where nobody would look for the side file.
+  Status LeaveSideFile();
   Status Sync(SyncKind kind = SyncKind::kData);
   // As Sync, for the bytes below `offset` only. Errors: InvalidArgument if
   // `offset` is beyond size().

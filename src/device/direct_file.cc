@@ -214,6 +214,32 @@ Status DirectFile::Read(uint64_t offset, char* data, size_t bytes,
   return Status::Ok();
 }
 
+Status DirectFile::WriteBuffered(const char* data, size_t bytes) {
+  if (direct()) {
+    const int flags = ::fcntl(fd_, F_GETFL);
+    if (flags < 0 || ::fcntl(fd_, F_SETFL, flags & ~O_DIRECT) != 0) {
+      return Status::FromErrno(errno, "fcntl", path_);
+    }
+  }
+  uint32_t attempts = 0;
+  for (size_t done = 0; done < bytes;) {
+    // iovec serves reads as well and has no const.
+    const iovec rest = {const_cast<char*>(data) + done, bytes - done};
+    const ssize_t result =
+        sys_->Pwritev2(fd_, &rest, 1, static_cast<off_t>(done), 0);
+    if (result > 0) {
+      done += static_cast<size_t>(result);
+      attempts = 0;
+      continue;
+    }
+    const int error = result == 0 ? EIO : static_cast<int>(-result);
+    if (result == 0 || !MayRetry(IoOp::kPwrite, error, &attempts)) {
+      return Status::FromErrno(error, "write", path_);
+    }
+  }
+  return Status::Ok();
+}
+
 void DirectFile::SetLifetimeHint(int hint) {
   uint64_t value = static_cast<uint64_t>(hint);
   (void)::fcntl(fd_, F_SET_RW_HINT, &value);

@@ -59,6 +59,8 @@ class DirectFile {
   Status MakeDurable(SyncKind kind);
   Status Resize(uint64_t bytes);
   Status Read(uint64_t offset, char* data, size_t bytes, size_t* got);
+  // From the file's begin, round O_DIRECT, which the descriptor loses.
+  Status WriteBuffered(const char* data, size_t bytes);
   void SetLifetimeHint(int hint);
 
   // Tells the error of close(), which some file systems keep for it.

@@ -56,6 +56,11 @@ Status FileDevice::Read(uint64_t offset, char* data, size_t bytes,
   return file_->Read(offset, data, bytes, got);
 }
 
+Status FileDevice::WriteSmallFile(const char* data, size_t bytes) {
+  URINGFS_CHECK_EQ(in_flight_, 0u);
+  return file_->WriteBuffered(data, bytes);
+}
+
 Status FileDevice::Close() {
   URINGFS_CHECK_EQ(in_flight_, 0u);
   return file_->Close();

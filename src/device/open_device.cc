@@ -115,8 +115,7 @@ Status OpenDevice(const std::string& path, const LogOptions& options,
         std::make_unique<PwriteDevice>(std::move(direct_file), choice);
   }
   opened->size_bytes = static_cast<uint64_t>(file.stat.st_size);
-  opened->device_id = file.stat.st_dev;
-  opened->inode = file.stat.st_ino;
+  opened->identity = IdentityOf(file.fd, file.stat);
   return Status::Ok();
 }
 

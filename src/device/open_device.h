@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "src/base/file_identity.h"
 #include "src/device/device.h"
 #include "src/device/io_context.h"
 
@@ -20,8 +21,7 @@ namespace uringfs {
 struct OpenedDevice {
   std::unique_ptr<Device> device;
   uint64_t size_bytes = 0;  // of the file as found; 0 after kCreate
-  uint64_t device_id = 0;   // st_dev
-  uint64_t inode = 0;       // st_ino
+  FileIdentity identity;
   // With RingHome::kShared: why the file could not be locked; empty if it is.
   std::string lock_refusal;
 };

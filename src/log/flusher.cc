@@ -13,6 +13,7 @@
 namespace uringfs {
 namespace {
 constexpr size_t kReapAtOnce = 16;
+constexpr uint64_t kMaxSmallBytes = 64 * 1024;
 }  // namespace
 
 Flusher::Flusher(FlushRing<>* ring, Device* device, Watermark* written,
@@ -59,6 +60,22 @@ Status Flusher::CutTo(uint64_t bytes) {
     physical_end_ = bytes;
   }
   return status;
+}
+
+bool Flusher::TryWriteSmall(uint64_t end) {
+  if (submitted_ > 0 || physical_end_ > 0 || end == 0 ||
+      end > std::min(kMaxSmallBytes, uint64_t{ring_->buffer_bytes()})) {
+    return false;
+  }
+  error_ = device_->WriteSmallFile(ring_->data(0), end);
+  CountOne(&counters_.writes);
+  counters_.bytes.fetch_add(end, std::memory_order_relaxed);
+  submitted_ = end;
+  physical_end_ = end;  // or less, if it failed: then it is cut
+  if (error_.ok()) {
+    (void)written_->AdvanceTo(end);
+  }
+  return true;
 }
 
 Status Flusher::CutToWritten() {

@@ -77,6 +77,12 @@ class Flusher {
   // The same for what is written once nothing is in flight.
   Status CutToWritten();
 
+  // Writes the stream below `end` if nothing was written before and it is
+  // short: see Device::WriteSmallFile. False: nothing was done.
+  // REQUIRES: the stream begins at 0 and is filled below `end`; drained;
+  // nothing is written afterwards.
+  bool TryWriteSmall(uint64_t end);
+
   // The first error, once nothing is in flight any more.
   bool has_failed() const { return !error_.ok() && device_->in_flight() == 0; }
   const Status& error() const { return error_; }

@@ -1,7 +1,7 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// Opening, flushing and closing. Appending is in log_append.cc, syncing in
-// log_sync.cc.
+// Making, flushing and truncating; what others ask for. Each log_*.cc has a
+// part of it.
 
 #include "src/log/log_engine.h"
 
@@ -13,7 +13,6 @@
 #include "src/base/align.h"
 #include "src/base/fork_count.h"
 #include "src/log/backoff.h"
-#include "src/log/side_pool.h"
 
 namespace uringfs {
 namespace {
@@ -48,8 +47,7 @@ LogEngine::LogEngine(LogParts parts, const std::string& path,
                      const LogOptions& options)
     : path_(path),
       options_(options),
-      device_id_(parts.opened.device_id),
-      inode_(parts.opened.inode),
+      identity_(parts.opened.identity),
       forks_(ForkCount()),
       workspace_(std::move(parts.workspace)),
       side_(std::move(parts.side)),
@@ -118,7 +116,7 @@ Status LogEngine::RestartAt(uint64_t offset, uint64_t physical) {
   restarts_.fetch_add(1, std::memory_order_release);
   flusher_.Start(offset, physical);
   if (side_ != nullptr) {
-    side_->Arm(device_id_, inode_, block, offset);
+    side_->Arm(identity_, block, offset);
   }
   return Status::Ok();
 }
@@ -193,7 +191,19 @@ Status LogEngine::Flush() {
   CountOne(&flushes_);
   const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
   const uint64_t end = ring_.reserved_end();
-  return side_ != nullptr ? PublishTo(end) : WriteTo(end);
+  // relaxed: whoever flushes after LeaveSideFile returned has been told so.
+  return side_ != nullptr && !flushes_to_file_.load(std::memory_order_relaxed)
+             ? PublishTo(end)
+             : FlushTo(end);
+}
+
+Status LogEngine::LeaveSideFile() {
+  {
+    // Alone: a Flush that began before is over, and written out below.
+    const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
+    flushes_to_file_.store(true, std::memory_order_relaxed);
+  }
+  return WriteOut();
 }
 
 Status LogEngine::WriteOut() {
@@ -243,64 +253,6 @@ Status LogEngine::Truncate(uint64_t size) {
     Fail(status);
   }
   return status;
-}
-
-Status LogEngine::Close() {
-  if (IsForeign()) {
-    return CheckUsable();
-  }
-  if (drainer_ != nullptr) {
-    // Before the lock, which it may be waiting for.
-    drainer_->Remove(this);
-  }
-  const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
-  if (state_.load(std::memory_order_acquire) == State::kOpen) {
-    // An error is sticky and comes back below.
-    (void)FlushTo(ring_.reserved_end());
-  }
-  sync_gate_.Exclusive([&] { flush_gate_.Exclusive([&] { CloseAlone(); }); });
-  const std::lock_guard<std::mutex> error_lock(error_mutex_);
-  return close_status_;
-}
-
-void LogEngine::CloseAlone() {
-  if (state_.load(std::memory_order_acquire) == State::kClosed) {
-    return;
-  }
-  flusher_.Drain();
-  if (flusher_.has_failed()) {
-    Fail(flusher_.error());
-  }
-  const uint64_t end = hi_written();
-  const Status cut = flusher_.CutTo(end);
-  const IoChoice choice = ChoiceNow();
-  Status closed = CloseSide(cut.ok());
-  // The last: it lets go of the lock that keeps others from recovering.
-  const Status device_closed = device_->Close();
-  closed = closed.ok() ? device_closed : closed;
-  const std::lock_guard<std::mutex> lock(error_mutex_);
-  close_status_ = !error_.ok() ? error_ : (!cut.ok() ? cut : closed);
-  last_choice_ = choice;
-  end_when_closed_.store(end, std::memory_order_relaxed);
-  // release: all of the above before the state; pairs with CheckUsable().
-  state_.store(State::kClosed, std::memory_order_release);
-}
-
-// `is_whole`: the file was cut to what it has of the stream.
-Status LogEngine::CloseSide(bool is_whole) {
-  if (side_ == nullptr) {
-    return Status::Ok();
-  }
-  flusher_.SetSide(nullptr);
-  if (side_->is_armed()) {
-    side_->CutFilled(abandoned_.load(std::memory_order_acquire));
-    if (is_whole && written_.value() >= side_->filled()) {
-      side_->Disarm();
-    }
-    // Else the file could not take what Flush has promised: the side file
-    // stays, and RecoverLog tries again.
-  }
-  return ReleaseSideFile(path_, std::move(side_));
 }
 
 // REQUIRES: the flush gate is led.

@@ -72,6 +72,7 @@ class LogEngine final : private Drainable {
   Status Reserve(uint64_t bytes, Reservation* reservation);
   Status Flush();
   Status WriteOut();
+  Status LeaveSideFile();
   Status SyncTo(uint64_t offset, SyncKind kind);
   Status Sync(SyncKind kind = SyncKind::kData);
   Status Settle();
@@ -87,8 +88,8 @@ class LogEngine final : private Drainable {
   LogStats stats() const;
   IoChoice io_choice() const;
   const std::string& path() const { return path_; }
-  uint64_t device_id() const { return device_id_; }
-  uint64_t inode() const { return inode_; }
+  uint64_t device_id() const { return identity_.device; }
+  uint64_t inode() const { return identity_.inode; }
 
   // For Reservation.
   void Leave(const ClaimPart& part);
@@ -120,6 +121,7 @@ class LogEngine final : private Drainable {
   Status SyncUpTo(uint64_t offset, SyncKind kind);
   void LeadSync(SyncKind kind);
   Status RestartAt(uint64_t offset, uint64_t physical);
+  bool TryWriteSmall();
   void CloseAlone();
   Status CloseSide(bool is_whole);
   IoChoice ChoiceNow() const;
@@ -128,8 +130,7 @@ class LogEngine final : private Drainable {
   // Constant after construction, but for RestartAt.
   const std::string path_;
   const LogOptions options_;
-  const uint64_t device_id_;
-  const uint64_t inode_;
+  const FileIdentity identity_;
   const uint32_t forks_;  // see IsForeign()
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<SideFile> side_;  // null: the ring is private
@@ -162,6 +163,7 @@ class LogEngine final : private Drainable {
   uint64_t filled_at_last_tick_ = 0;  // the drainer's
 
   // Any thread.
+  std::atomic<bool> flushes_to_file_{false};  // see LeaveSideFile
   std::atomic<State> state_{State::kOpen};
   // Begin of the first append that failed: nothing from there on counts.
   std::atomic<uint64_t> abandoned_{UINT64_MAX};

@@ -90,6 +90,7 @@ uint64_t LogStore::max_reservation_bytes() const {
 }
 Status LogStore::Flush() { return engine_->Flush(); }
 Status LogStore::WriteOut() { return engine_->WriteOut(); }
+Status LogStore::LeaveSideFile() { return engine_->LeaveSideFile(); }
 Status LogStore::Sync(SyncKind kind) { return engine_->Sync(kind); }
 Status LogStore::SyncTo(uint64_t offset, SyncKind kind) {
   return engine_->SyncTo(offset, kind);

@@ -178,8 +178,7 @@ std::atomic<uint64_t>* SideFile::Word(size_t at) const {
 
 char* SideFile::ring() const { return memory_ + kSideRingOffset; }
 
-void SideFile::Arm(uint64_t log_device, uint64_t log_inode, uint64_t origin,
-                   uint64_t end) {
+void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   URINGFS_CHECK(!is_armed_);
   SideHeader header = {};
   std::memcpy(header.magic, kSideMagic, sizeof(header.magic));
@@ -187,8 +186,9 @@ void SideFile::Arm(uint64_t log_device, uint64_t log_inode, uint64_t origin,
   const std::string& boot_id = BootId();
   std::memcpy(header.boot_id, boot_id.data(),
               std::min(boot_id.size(), sizeof(header.boot_id) - 1));
-  header.log_device = log_device;
-  header.log_inode = log_inode;
+  header.log_device = log.device;
+  header.log_inode = log.inode;
+  header.log_birth = log.birth;
   header.generation = NextGeneration();
   header.origin = origin;
   header.owner_pid = static_cast<uint32_t>(::getpid());

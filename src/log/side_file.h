@@ -23,6 +23,8 @@
 #include <memory>
 #include <string>
 
+#include "src/base/file_identity.h"
+
 #include "uringfs/options.h"
 #include "uringfs/status.h"
 
@@ -55,8 +57,7 @@ class SideFile {
   // From here on the log's stream is file[0, end) and what is published.
   // REQUIRES: not armed; the ring starts at `origin` and has the stream from
   // there to `end`.
-  void Arm(uint64_t log_device, uint64_t log_inode, uint64_t origin,
-           uint64_t end);
+  void Arm(const FileIdentity& log, uint64_t origin, uint64_t end);
   // REQUIRES: the file is the whole stream.
   void Disarm();
   bool is_armed() const { return is_armed_; }

@@ -49,6 +49,9 @@ struct SideHeader {
   char boot_id[40];     // text of the kernel's boot id, zero-padded
   uint64_t log_device;  // st_dev and st_ino of the log
   uint64_t log_inode;
+  // When the log was made, in nanoseconds; 0 where the file system does not
+  // know. Inode numbers are used again.
+  uint64_t log_birth;
   uint64_t generation;   // another one each time the file goes live
   uint64_t origin;       // stream offset where buffer 0 begins; aligned
   uint64_t owner_start;  // start time of the owner, /proc/<pid>/stat field 22
@@ -57,7 +60,7 @@ struct SideHeader {
   uint32_t buffers_count;
   uint32_t zero;
 };
-static_assert(sizeof(SideHeader) == 112 && sizeof(SideHeader) < kSideStateAt);
+static_assert(sizeof(SideHeader) == 120 && sizeof(SideHeader) < kSideStateAt);
 
 inline uint64_t SideRingBytes(const SideHeader& header) {
   return uint64_t{header.buffer_bytes} * header.buffers_count;
@@ -80,7 +83,9 @@ uint64_t ProcessStart(uint32_t pid);
 // offset in 48 bits, 16 bits of hash above. Every change of one bit shows.
 inline constexpr uint64_t kMaxSealedOffset = (uint64_t{1} << 48) - 1;
 constexpr uint64_t SealWord(uint64_t offset) {
-  return offset | ((offset * 0x9e3779b97f4a7c15u + 0x5eed) & ~kMaxSealedOffset);
+  // The summand lands in the hash: a word of zeros is no word.
+  return offset | ((offset * 0x9e3779b97f4a7c15u + (uint64_t{0x5eed} << 48)) &
+                   ~kMaxSealedOffset);
 }
 constexpr bool UnsealWord(uint64_t word, uint64_t* offset) {
   *offset = word & kMaxSealedOffset;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "src/base/align.h"
+#include "src/base/file_identity.h"
 
 namespace uringfs {
 namespace {
@@ -153,8 +154,10 @@ std::string StaleReason(const Side& side) {
   if (!side.has_log) {
     return "its log is gone";
   }
+  const bool is_later = side.header.log_birth != 0 && side.log_birth != 0 &&
+                        side.header.log_birth != side.log_birth;
   if (side.header.log_device != side.log.st_dev ||
-      side.header.log_inode != side.log.st_ino) {
+      side.header.log_inode != side.log.st_ino || is_later) {
     return "its log was replaced by another file";
   }
   return "";
@@ -196,6 +199,7 @@ Status BeIdle(Side* side) {
 
 Status FindLog(const std::string& log_path, Side* side) {
   side->has_log = ::lstat(log_path.c_str(), &side->log) == 0;
+  side->log_birth = BirthOf(AT_FDCWD, log_path, AT_SYMLINK_NOFOLLOW);
   return side->has_log || errno == ENOENT
              ? Status::Ok()
              : Status::FromErrno(errno, "look at the log", log_path);

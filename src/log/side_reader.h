@@ -40,7 +40,8 @@ struct Side {
   SideVerdict verdict = SideVerdict::kNone;
   std::string reason;  // unless kNone or kLive
   bool has_log = false;
-  struct stat log = {};   // valid if has_log
+  struct stat log = {};  // valid if has_log
+  uint64_t log_birth = 0;
   struct stat stat = {};  // as the rest: valid unless kNone or kRefused
   PosixFile file;
   // kLive and kStale:

@@ -43,7 +43,7 @@ class DeviceConformance : public testing::TestWithParam<DeviceKind> {
 
 TEST_P(DeviceConformance, ANewFileIsEmptyAndTheChoiceIsAsAsked) {
   EXPECT_EQ(maker_->opened().size_bytes, 0u);
-  EXPECT_NE(maker_->opened().inode, 0u);
+  EXPECT_NE(maker_->opened().identity.inode, 0u);
   EXPECT_EQ(device().in_flight(), 0u);
   EXPECT_EQ(device().Reap(0, nullptr, 0), 0u);
   EXPECT_EQ(device().choice().uses_io_uring, UsesUring(GetParam()));

@@ -52,8 +52,8 @@ TEST_F(OpenDeviceTest, CreateMakesAFileThatOthersMayRead) {
   EXPECT_EQ(opened_.size_bytes, 0u);
   struct stat found = {};
   ASSERT_EQ(::stat(path.c_str(), &found), 0);
-  EXPECT_EQ(opened_.inode, found.st_ino);
-  EXPECT_EQ(opened_.device_id, found.st_dev);
+  EXPECT_EQ(opened_.identity.inode, found.st_ino);
+  EXPECT_EQ(opened_.identity.device, found.st_dev);
   EXPECT_EQ(found.st_mode & 0600, 0600u);
   EXPECT_EQ(found.st_mode & 0111, 0u);
 }
@@ -65,7 +65,7 @@ TEST_F(OpenDeviceTest, CreateOverAFileMakesANewInode) {
   struct stat found = {};
   ASSERT_EQ(::fstat(old, &found), 0);
   ASSERT_TRUE(Open(path).ok());
-  EXPECT_NE(opened_.inode, found.st_ino);
+  EXPECT_NE(opened_.identity.inode, found.st_ino);
   EXPECT_EQ(opened_.size_bytes, 0u);
   ASSERT_EQ(::pwrite(old, "late", 4, 0), 4);
   ::close(old);
@@ -100,7 +100,7 @@ TEST_F(OpenDeviceTest, CreateFollowsASymlinkAndTruncatesItsTarget) {
   EXPECT_EQ(ReadWholeFile(dir_.File("target")), "");
   struct stat found = {};
   ASSERT_EQ(::stat(dir_.File("target").c_str(), &found), 0);
-  EXPECT_EQ(opened_.inode, found.st_ino);
+  EXPECT_EQ(opened_.identity.inode, found.st_ino);
 }
 
 TEST_F(OpenDeviceTest, ADanglingSymlinkGetsItsTarget) {

@@ -49,6 +49,7 @@ TEST_F(RecoveryFenceTest, ALogThatIsHeldIsLeftAlone) {
               HasSubstr("process " + std::to_string(::getpid()) + " has"));
   EXPECT_THAT(report.message, HasSubstr("close it"));
   EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
+  ASSERT_TRUE(exists(built_.side_path()));
   EXPECT_TRUE(ReadWholeFile(built_.side_path()) == side);
 }
 
@@ -188,6 +189,7 @@ TEST_F(RecoveryWaitTest, TheLogIsReplacedByOneThatIsHeld) {
     thread.join();
   }
   EXPECT_EQ(report.outcome, RecoveryOutcome::kBusy) << report.message;
+  ASSERT_TRUE(exists(built_.side_path()));
   EXPECT_TRUE(ReadWholeFile(built_.side_path()) == side);
 }
 

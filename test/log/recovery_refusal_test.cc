@@ -70,6 +70,14 @@ TEST_F(RecoveryRefusalTest, TheLogWasReplaced) {
   ExpectRemoved(SideState::kStale, "replaced");
 }
 
+TEST_F(RecoveryRefusalTest, TheLogHasTheInodeNumberOfAnOlderOne) {
+  built_.Prepare();
+  built_.header.log_birth = 1;
+  built_.Sign();
+  built_.WriteSide();
+  ExpectRemoved(SideState::kStale, "replaced");
+}
+
 TEST_F(RecoveryRefusalTest, TheLogIsOnAnotherDevice) {
   built_.Prepare();
   ++built_.header.log_device;

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,7 +35,6 @@ using test::SeedOr;
 using test::SeedTrace;
 using test::SideBuilder;
 using test::WriteWholeFile;
-using ::testing::HasSubstr;
 
 class RecoveryTest : public test::RecoveryFixture {};
 

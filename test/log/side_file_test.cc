@@ -60,6 +60,17 @@ TEST_F(SideFileTest, TheSideFileIsPrivateAndGoneAfterClose) {
   EXPECT_EQ(ReadWholeFile(dir_.File("a.log")), StreamBytes(0, 100000));
 }
 
+TEST_F(SideFileTest, ShortLogsOfAnyLengthAreExact) {
+  for (uint64_t bytes : {1, 4095, 4096, 4097, 65535, 65536, 65537, 70000}) {
+    auto log = MustOpen("a.log", SharedRing(64 * 1024, 4));
+    ASSERT_TRUE(log->Append(StreamBytes(0, bytes)).ok());
+    ASSERT_TRUE(log->Close().ok());
+    EXPECT_EQ(log->hi_written(), bytes);
+    EXPECT_EQ(ReadWholeFile(dir_.File("a.log")), StreamBytes(0, bytes));
+    EXPECT_FALSE(Exists(Side("a.log")));
+  }
+}
+
 TEST_F(SideFileTest, TheNextLogTakesTheSideFileOver) {
   auto first = MustOpen("1.log");
   const ino_t inode = InodeOf(Side("1.log"));

@@ -35,6 +35,8 @@ TEST(SideFormatTest, SealedWordsComeBack) {
     ASSERT_TRUE(UnsealWord(SealWord(offset), &back));
     ASSERT_EQ(back, offset);
   }
+  uint64_t back = 0;
+  EXPECT_FALSE(UnsealWord(0, &back)) << "zeros are no word";
 }
 
 // Offsets that logs really have, too: small ones, aligned ones.

@@ -12,6 +12,8 @@
 #include "test/plugin/db_fixture.h"
 #include "test/plugin/small_disk.h"
 
+#include "uringfs/recovery.h"
+
 namespace uringfs::test {
 namespace {
 
@@ -62,7 +64,7 @@ TEST(DbFullDiskTest, NoAcknowledgedKeyIsLost) {
       SCOPED_TRACE(std::string(fs) + " " + sync);
       // Space that can be given back, so that the database can be opened.
       const std::string ballast = disk.File("ballast");
-      std::ofstream(ballast) << std::string(15 << 20, 'b');
+      std::ofstream(ballast) << std::string(13 << 20, 'b');
       const std::string path = disk.File(std::string("db_") + sync);
       ChildProcess child("fill_up", {fs, path, sync});
       const uint64_t acknowledged = child.ReadAll().size() / sizeof(uint64_t);
@@ -71,6 +73,8 @@ TEST(DbFullDiskTest, NoAcknowledgedKeyIsLost) {
           << outcome << ": the error must say NoSpace";
       ASSERT_EQ(::unlink(ballast.c_str()), 0);
       ASSERT_GT(acknowledged, 1000u);
+      std::vector<RecoveryReport> reports;
+      ASSERT_TRUE(RecoverDirectory(path, RecoveryOptions(), &reports).ok());
       const EnvByName env("posix");
       rocksdb::Options options = FullDiskOptions(env.get());
       {

@@ -52,5 +52,23 @@ TEST(FilePolicyTest, MmapWritesGoToTheBase) {
   EXPECT_EQ(Classify("/db/1.sst", options), FileKind::kBase);
 }
 
+TEST(FilePolicyTest, SideFilesAreTheBasesWhateverTheTag) {
+  rdb::FileOptions options;
+  EXPECT_EQ(Classify("/x/000004.log.uringfs", options), FileKind::kBase);
+  options.io_options.type = rdb::IOType::kWAL;
+  EXPECT_EQ(Classify("/x/000004.log.uringfs", options), FileKind::kBase);
+}
+
+TEST(FilePolicyTest, NamesOfWalsAndTheirDirectories) {
+  EXPECT_TRUE(IsWalName("000004.log"));
+  EXPECT_TRUE(IsWalName("/x/4.log"));
+  EXPECT_FALSE(IsWalName("/x/LOG"));
+  EXPECT_FALSE(IsWalName("/x/.log"));
+  EXPECT_FALSE(IsWalName("/4.log/x"));
+  EXPECT_EQ(DirectoryOf("/x/y"), "/x");
+  EXPECT_EQ(DirectoryOf("/x"), "/");
+  EXPECT_EQ(DirectoryOf("y"), ".");
+}
+
 }  // namespace
 }  // namespace uringfs

@@ -34,6 +34,7 @@ TEST(FsOptionsTest, EveryOptionCanBeSet) {
   ASSERT_TRUE(ParseFsOptions("wal_buffer_bytes=8K; wal_buffers = 5;"
                              "data_buffer_bytes=1M;data_buffers=6;"
                              "data_writes_in_flight=3;direct_io=required;"
+                             "wal_ring=private;"
                              "io_engine=pwrite;stats_file=/x/y;",
                              ';', &options)
                   .ok());
@@ -42,6 +43,7 @@ TEST(FsOptionsTest, EveryOptionCanBeSet) {
   EXPECT_EQ(options.data_buffer_bytes, 1u << 20);
   EXPECT_EQ(options.data_buffers, 6u);
   EXPECT_EQ(options.data_writes_in_flight, 3u);
+  EXPECT_EQ(options.wal_ring, RingHome::kPrivate);
   EXPECT_EQ(options.direct_io, DirectIo::kRequired);
   EXPECT_EQ(options.io_engine, IoEngine::kPwrite);
   EXPECT_EQ(options.stats_file, "/x/y");
@@ -50,11 +52,21 @@ TEST(FsOptionsTest, EveryOptionCanBeSet) {
 TEST(FsOptionsTest, FormattedOptionsParseToTheSame) {
   UringFsOptions options;
   options.wal_buffers = 9;
+  options.wal_ring = RingHome::kPrivate;
   options.direct_io = DirectIo::kOff;
   options.stats_file = "-";
   UringFsOptions parsed;
   ASSERT_TRUE(ParseFsOptions(FormatFsOptions(options), ';', &parsed).ok());
   EXPECT_EQ(FormatFsOptions(parsed), FormatFsOptions(options));
+  EXPECT_EQ(parsed.wal_ring, RingHome::kPrivate);
+}
+
+TEST(FsOptionsTest, OnlyTheRingsOfWalsAreShared) {
+  UringFsOptions options;
+  EXPECT_EQ(WalLogOptions(options).ring_home, RingHome::kShared);
+  EXPECT_EQ(DataLogOptions(options).ring_home, RingHome::kPrivate);
+  options.wal_ring = RingHome::kPrivate;
+  EXPECT_EQ(WalLogOptions(options).ring_home, RingHome::kPrivate);
 }
 
 TEST(FsOptionsTest, AnUnknownOptionIsNamedAndTheKnownOnesListed) {
@@ -77,6 +89,8 @@ TEST(FsOptionsTest, ABadValueIsNamedWithTheRange) {
               HasSubstr("auto|uring|pwrite"));
   EXPECT_THAT(SetFsOption("direct_io", "", &options).ToString(),
               HasSubstr("optional|required|off"));
+  EXPECT_THAT(SetFsOption("wal_ring", "public", &options).ToString(),
+              HasSubstr("shared|private"));
 }
 
 TEST(FsOptionsTest, NumbersThatAreNoneAreRefused) {
@@ -155,8 +169,9 @@ TEST(FsOptionsTest, ABadEnvironmentVariableIsAnErrorThatNamesIt) {
 TEST(FsOptionsTest, TheDescriptionHasEveryOption) {
   const std::string text = DescribeFsOptions();
   for (const char* name :
-       {"wal_buffer_bytes", "wal_buffers", "data_buffer_bytes", "data_buffers",
-        "data_writes_in_flight", "direct_io", "io_engine", "stats_file"}) {
+       {"wal_buffer_bytes", "wal_buffers", "wal_ring", "data_buffer_bytes",
+        "data_buffers", "data_writes_in_flight", "direct_io", "io_engine",
+        "stats_file"}) {
     EXPECT_THAT(text, HasSubstr(std::string(name) + ": "));
   }
 }

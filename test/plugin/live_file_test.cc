@@ -56,6 +56,36 @@ TEST_F(LiveFilesTest, AClosedOrDetachedFileIsNotFound) {
   EXPECT_FALSE(detached->ReadableSize(&size));
 }
 
+TEST_F(LiveFilesTest, WalsBesideAreWrittenOut) {
+  const auto wal = Open("000001.log");
+  const auto other = Open("other");
+  for (const auto& file : {wal, other}) {
+    ASSERT_TRUE(file->log()->Append("123").ok());
+  }
+  files_.WriteOutWalsBeside(dir_.File("below/000002.log"));
+  EXPECT_EQ(wal->log()->hi_written(), 0u);
+  files_.WriteOutWalsBeside(dir_.File("000002.log"));
+  EXPECT_EQ(wal->log()->hi_written(), 3u);
+  EXPECT_EQ(other->log()->hi_written(), 0u);
+  EXPECT_TRUE(wal->Close().ok());
+  files_.WriteOutWalsBeside(dir_.File("000002.log"));
+}
+
+TEST_F(LiveFilesTest, ADetachedFileIsHeldUntilItIsRemoved) {
+  EXPECT_FALSE(files_.Holds(dir_.File("a")));
+  const auto file = Open("a");
+  EXPECT_TRUE(files_.Holds(dir_.File("a")));
+  EXPECT_FALSE(files_.Holds(dir_.File("b")));
+  EXPECT_TRUE(files_.HoldsAnyBeside(dir_.File("b")));
+  EXPECT_FALSE(files_.HoldsAnyBeside(dir_.File("below/b")));
+  EXPECT_FALSE(files_.HoldsAnyBeside("b"));
+  files_.Detach(dir_.File("a"));
+  EXPECT_TRUE(files_.Holds(dir_.File("a")));
+  files_.Remove(*file);
+  EXPECT_FALSE(files_.Holds(dir_.File("a")));
+  EXPECT_FALSE(files_.HoldsAnyBeside(dir_.File("a")));
+}
+
 TEST_F(LiveFilesTest, ReadableSizeCoversEveryAppendThatReturned) {
   const auto file = Open("a");
   uint64_t size = 1;

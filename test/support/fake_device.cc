@@ -2,8 +2,10 @@
 
 #include "test/support/fake_device.h"
 
+#include <cstring>
 #include <utility>
 
+#include "src/base/aligned_buffer.h"
 #include "src/base/assert.h"
 #include "src/device/check_write.h"
 
@@ -17,8 +19,8 @@ FakeDevice::~FakeDevice() { URINGFS_CHECK_EQ(disk_->in_flight(), 0u); }
 OpenedDevice FakeDevice::Open(std::shared_ptr<FakeDisk> disk) {
   OpenedDevice opened;
   opened.size_bytes = disk->size();
-  opened.device_id = 1;
-  opened.inode = 1;
+  opened.identity.device = 1;
+  opened.identity.inode = 1;
   opened.device = std::make_unique<FakeDevice>(std::move(disk));
   return opened;
 }
@@ -47,6 +49,24 @@ Status FakeDevice::Read(uint64_t offset, char* data, size_t bytes,
   URINGFS_CHECK(!closed_);
   CheckRead(offset, data, bytes);
   return disk_->Read(offset, data, bytes, got);
+}
+
+// As the page cache does it in time: whole blocks, then the size.
+Status FakeDevice::WriteSmallFile(const char* data, size_t bytes) {
+  AlignedBuffer blocks;
+  Status status = AlignedBuffer::Allocate(bytes, &blocks);
+  if (!status.ok()) {
+    return status;
+  }
+  std::memcpy(blocks.data(), data, bytes);
+  Write write;
+  write.segments[0] = {blocks.data(), static_cast<uint32_t>(blocks.bytes())};
+  write.segment_count = 1;
+  Submit(&write);
+  Write* done = nullptr;
+  (void)Reap(1, &done, 1);
+  return write.error == 0 ? Resize(bytes)
+                          : Status::FromErrno(write.error, "write", "fake");
 }
 
 Status FakeDevice::Close() {

@@ -23,6 +23,7 @@ find include src plugin test -type f \( -name '*.h' -o -name '*.cc' \) 2>/dev/nu
     sees["ring"] = "public base ring"
     sees["device"] = "public base device liburing"
     sees["log"] = "public base ring device log"
+    sees["tool"] = "public tool"
     sees["plugin"] = "public plugin rocksdb"
     sees["consumer"] = "public rocksdb"
     sees["test"] = "public base ring device log liburing test kit"

@@ -1,0 +1,48 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// The LOG files of the databases that use a file system, so that what it has
+// to say stands where people look for it.
+
+#ifndef URINGFS_PLUGIN_DATABASE_LOGS_H_
+#define URINGFS_PLUGIN_DATABASE_LOGS_H_
+
+#include <rocksdb/env.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "rocksdb_api.h"
+
+namespace uringfs {
+
+// Writes one line, whatever the logger lets through: a fresh one lets only
+// errors through, its owner sets the level later.
+void WriteLogLine(rdb::Logger* logger, rdb::InfoLogLevel level,
+                  const std::string& text);
+
+// THREADS: any.
+class DatabaseLogs {
+ public:
+  // `logger` writes the file at `path`. It is not kept alive.
+  void Remember(const std::string& path,
+                const std::shared_ptr<rdb::Logger>& logger);
+
+  // To the LOG in `directory` (see DirectoryOf); if there is none, to the one
+  // that was opened last, which a database with a db_log_dir has just done.
+  void Write(const std::string& directory, rdb::InfoLogLevel level,
+             const std::string& text);
+
+ private:
+  std::shared_ptr<rdb::Logger> Find(const std::string& directory);
+
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  std::map<std::string, std::weak_ptr<rdb::Logger>> by_directory_;
+  std::weak_ptr<rdb::Logger> newest_;
+};
+
+}  // namespace uringfs
+
+#endif  // URINGFS_PLUGIN_DATABASE_LOGS_H_

@@ -1,0 +1,90 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// The end of a log: everything in the file, the exact size, no side file left.
+
+#include <utility>
+
+#include "src/log/log_engine.h"
+#include "src/log/side_pool.h"
+
+namespace uringfs {
+
+Status LogEngine::Close() {
+  if (IsForeign()) {
+    return CheckUsable();
+  }
+  if (drainer_ != nullptr) {
+    // Before the lock, which it may be waiting for.
+    drainer_->Remove(this);
+  }
+  const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
+  // An error is sticky and comes back below.
+  if (state_.load(std::memory_order_acquire) == State::kOpen &&
+      !TryWriteSmall()) {
+    (void)FlushTo(ring_.reserved_end());
+  }
+  sync_gate_.Exclusive([&] { flush_gate_.Exclusive([&] { CloseAlone(); }); });
+  const std::lock_guard<std::mutex> error_lock(error_mutex_);
+  return close_status_;
+}
+
+// The short way of a log that is closed before anything of it was written. Its
+// side file goes on holding all of it until the file does.
+bool LogEngine::TryWriteSmall() {
+  const uint64_t end = ring_.reserved_end();
+  if (side_ == nullptr || options_.direct_io == DirectIo::kRequired ||
+      written_.value() > 0 || !PublishTo(end).ok()) {
+    return false;
+  }
+  bool is_done = false;
+  flush_gate_.Exclusive([&] {
+    flusher_.Drain();
+    is_done = flusher_.TryWriteSmall(end);
+    if (flusher_.has_failed()) {
+      Fail(flusher_.error());
+    }
+  });
+  return is_done;
+}
+
+void LogEngine::CloseAlone() {
+  if (state_.load(std::memory_order_acquire) == State::kClosed) {
+    return;
+  }
+  flusher_.Drain();
+  if (flusher_.has_failed()) {
+    Fail(flusher_.error());
+  }
+  const uint64_t end = hi_written();
+  const Status cut = flusher_.CutTo(end);
+  const IoChoice choice = ChoiceNow();
+  Status closed = CloseSide(cut.ok());
+  // The last: it lets go of the lock that keeps others from recovering.
+  const Status device_closed = device_->Close();
+  closed = closed.ok() ? device_closed : closed;
+  const std::lock_guard<std::mutex> lock(error_mutex_);
+  close_status_ = !error_.ok() ? error_ : (!cut.ok() ? cut : closed);
+  last_choice_ = choice;
+  end_when_closed_.store(end, std::memory_order_relaxed);
+  // release: all of the above before the state; pairs with CheckUsable().
+  state_.store(State::kClosed, std::memory_order_release);
+}
+
+// `is_whole`: the file was cut to what it has of the stream.
+Status LogEngine::CloseSide(bool is_whole) {
+  if (side_ == nullptr) {
+    return Status::Ok();
+  }
+  flusher_.SetSide(nullptr);
+  if (side_->is_armed()) {
+    side_->CutFilled(abandoned_.load(std::memory_order_acquire));
+    if (is_whole && written_.value() >= side_->filled()) {
+      side_->Disarm();
+    }
+    // Else the file could not take what Flush has promised: the side file
+    // stays, and RecoverLog tries again.
+  }
+  return ReleaseSideFile(path_, std::move(side_));
+}
+
+}  // namespace uringfs

@@ -1,0 +1,32 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// The commands of the tool. Answers go to stdout, complaints to stderr.
+
+#ifndef URINGFS_TOOL_COMMANDS_H_
+#define URINGFS_TOOL_COMMANDS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace uringfs::tool {
+
+// What the process exits with. Where several are due, the largest, but that
+// kNeedsRecovery gives way to kIoError.
+enum ExitCode : int {
+  kDone = 0,           // nothing is left to do
+  kUsage = 1,          // the command line makes no sense; nothing was done
+  kRefused = 2,        // a side file cannot be trusted and was left alone
+  kBusy = 3,           // recover: somebody has the database or a log open
+  kIoError = 4,        // a file or directory cannot be read or written
+  kNeedsRecovery = 5,  // inspect: owners are dead, `recover` has work to do
+};
+
+ExitCode Inspect(const std::vector<std::string>& directories, bool as_json);
+
+ExitCode Recover(const std::vector<std::string>& directories, bool as_json,
+                 uint32_t wait_ms);
+
+}  // namespace uringfs::tool
+
+#endif  // URINGFS_TOOL_COMMANDS_H_

@@ -1,0 +1,106 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// uringfs: looks at, and recovers, what killed processes left behind.
+
+#include <gflags/gflags.h>
+
+#include <cstdio>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "src/tool/commands.h"
+
+DEFINE_bool(json, false, "answer with a JSON array");
+DEFINE_uint32(wait_ms, 10000, "recover: milliseconds to wait for a log");
+// Defined by gflags; its own help lists flags of its own and exits with 1.
+DECLARE_bool(help);
+DECLARE_bool(version);
+
+namespace uringfs::tool {
+namespace {
+
+constexpr char kHelp[] =
+    R"(usage: uringfs inspect [--json] DIR...
+       uringfs recover [--json] [--wait_ms=N] DIR...
+
+A RocksDB on uringfs keeps the end of each open write-ahead log in a side file,
+NNNNNN.log.uringfs. A clean close removes it; a killed process leaves it.
+Opening the database through uringfs recovers by itself. `recover` does it
+before something else opens the database: RocksDB on posix, a copy, a backup.
+
+  inspect   shows each side file in DIR and changes nothing
+  recover   moves what side files of dead owners hold into their logs, makes
+            the logs durable and removes the side files. Takes DIR/LOCK first,
+            as RocksDB does, where it exists. May be killed and run again.
+
+For a database with a separate wal_dir give both directories in one command:
+the side files are in the wal_dir, the LOCK in the other one.
+
+  --json        one object for each side file, in an array on stdout
+  --wait_ms=N   how long to wait for last writes of a killed process to land
+                (default 10000)
+  --help, --version
+
+States: owned (its owner holds the log), dead (recover it), idle and stale
+(worthless, recover removes them), refused (cannot be trusted; the log counts
+as it is; the reason says what to do).
+
+Exit status:
+  0  recover: nothing is left to do; inspect: no side file needs recovery
+  1  the command line makes no sense; nothing was done
+  2  a side file was refused and left alone
+  3  recover: somebody has the database or a log open
+  4  a file or directory cannot be read or written; nothing is lost
+  5  inspect: there are side files of dead owners
+recover: the largest that applies. inspect: 4 before 5 before 2.
+)";
+
+int Misused(const std::string& complaint) {
+  std::cerr << "uringfs: " << complaint << "; see uringfs --help\n";
+  return kUsage;
+}
+
+int Dispatch(const std::vector<std::string>& words) {
+  if (words.empty()) {
+    return Misused("name a command, inspect or recover");
+  }
+  const std::string& command = words.front();
+  if (command != "inspect" && command != "recover") {
+    return Misused("there is no command '" + command +
+                   "'; there are inspect and recover");
+  }
+  const std::vector<std::string> directories(words.begin() + 1, words.end());
+  if (directories.empty()) {
+    return Misused("name the directory to " + command);
+  }
+  for (const std::string& directory : directories) {
+    if (directory.empty()) {
+      return Misused("the name of a directory is empty");
+    }
+  }
+  return command == "inspect" ? Inspect(directories, FLAGS_json)
+                              : Recover(directories, FLAGS_json, FLAGS_wait_ms);
+}
+
+int Main(int argc, char** argv) {
+  gflags::ParseCommandLineNonHelpFlags(&argc, &argv, /*remove_flags=*/true);
+  int code = kDone;
+  if (FLAGS_help) {
+    std::cout << kHelp;
+  } else if (FLAGS_version) {
+    std::cout << "uringfs " << URINGFS_PROJECT_VERSION << "\n";
+  } else {
+    code = Dispatch({argv + 1, argv + argc});
+  }
+  if (!std::cout.flush()) {
+    std::cerr << "uringfs: the answer cannot be written to stdout\n";
+    return kIoError;
+  }
+  return code;
+}
+
+}  // namespace
+}  // namespace uringfs::tool
+
+int main(int argc, char** argv) { return uringfs::tool::Main(argc, argv); }
