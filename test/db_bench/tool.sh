@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# The command-line tool on a database whose writer lives, dies, and is
+# recovered for plain posix. Third argument: the tool.
+
+. "$(dirname "$0")/lib.sh"
+tool=${3:?path of the tool uringfs}
+db=$root/db
+
+# expect EXIT_CODE ARGUMENT...: output of both streams in $root/said.
+expect() {
+  local want=$1 got=0
+  shift
+  "$tool" "$@" > "$root/said" 2>&1 || got=$?
+  [ "$got" = "$want" ] || {
+    cat "$root/said" >&2
+    fail "uringfs $* ended with $got, not $want"
+  }
+}
+says() { grep -q -- "$1" "$root/said" || { cat "$root/said" >&2; fail "no '$1'"; }; }
+
+expect 1
+expect 1 mend "$root"
+expect 4 inspect "$root/missing"
+says missing
+mkdir "$root/empty"
+expect 0 inspect "$root/empty"
+expect 0 recover "$root/empty"
+expect 0 --json inspect "$root/empty"
+[ "$(tr -d ' \n' < "$root/said")" = '[]' ] || fail "no empty array"
+
+# A writer that is slow enough to be met alive.
+env "LD_PRELOAD=$module" db_bench "--db=$db" --fs_uri=uringfs:// \
+  --benchmarks=fillseq --num=100000000 --benchmark_write_rate_limit=1000000 \
+  > /dev/null 2>&1 &
+writer=$!
+cleanup=("kill -9 $writer 2> /dev/null; wait $writer" "${cleanup[@]}")
+for _ in $(seq 200); do
+  "$tool" inspect "$db" 2> /dev/null | grep -q owned && break
+  sleep 0.05
+done
+"$tool" inspect "$db" | grep -q owned || skip "no shared ring here"
+sleep 0.5
+expect 3 recover "$db"
+says "process $writer"
+kill -9 "$writer"
+wait "$writer" 2> /dev/null || true
+
+expect 5 inspect "$db"
+says dead
+expect 5 --json inspect "$db"
+says '"state": "dead"'
+side=$(find "$db" -name '*.log.uringfs' | sort | tail -n 1)
+
+# One that cannot be trusted is left alone and said so; the other ones not.
+cp "$side" "$root/side"
+chmod 666 "$side"
+expect 2 recover "$db"
+says chmod
+cmp "$side" "$root/side" || fail "a refused side file was changed"
+chmod 600 "$side"
+
+expect 0 recover "$db"
+says recovered
+expect 0 inspect "$db"
+[ -z "$(find "$db" -name '*.uringfs')" ] || fail "a side file stayed"
+ldb "--db=$db" scan --max_keys=10 > "$root/keys" 2>&1 ||
+  { cat "$root/keys" >&2; fail "posix cannot read it"; }
+[ "$(wc -l < "$root/keys")" = 10 ] || fail "keys are missing"
+echo "PASSED: inspected and recovered $side"
