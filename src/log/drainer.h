@@ -23,12 +23,10 @@ namespace uringfs {
 
 class Drainable {
  public:
+  virtual ~Drainable() = default;
   // Called by the drainer every few milliseconds. False: nothing is left to be
   // written out, and WakeIfAsleep will be called when there is.
   virtual bool DrainTick() = 0;
-
- protected:
-  ~Drainable() = default;
 };
 
 class Drainer {

@@ -13,7 +13,7 @@
 namespace uringfs {
 namespace {
 constexpr size_t kReapAtOnce = 16;
-constexpr uint64_t kMaxSmallBytes = 64 * 1024;
+constexpr uint64_t kMaxSmallBytes = uint64_t{64} << 10;
 }  // namespace
 
 Flusher::Flusher(FlushRing<>* ring, Device* device, Watermark* written,

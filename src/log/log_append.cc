@@ -15,15 +15,15 @@
 
 namespace uringfs {
 namespace {
+constexpr uint32_t kMaxPrefetchBytes = 8 * kCacheLineBytes;
 
 // The next record will be about as long and go behind this one. Between two
 // appends the caller does enough else to lose the ring from its cache; asked
 // for now, the lines are there when they are written. (Behind the buffer's end
 // it does nothing: a prefetch never faults.)
 void PrefetchBehind(const ClaimPart& part) {
-  constexpr uint32_t kMaxBytes = 8 * kCacheLineBytes;
   const uint32_t bytes =
-      std::min(part.bytes, kMaxBytes) + uint32_t{kCacheLineBytes};
+      std::min(part.bytes, kMaxPrefetchBytes) + uint32_t{kCacheLineBytes};
   const char* const begin = part.data + part.bytes;
   for (uint32_t at = 0; at < bytes; at += kCacheLineBytes) {
     __builtin_prefetch(begin + at, /*rw=*/1);

@@ -215,6 +215,21 @@ Status LogEngine::WriteOut() {
   return FlushTo(ring_.reserved_end());
 }
 
+// REQUIRES: both gates and restart_mutex_ are held; all is written.
+Status LogEngine::TruncateAlone(uint64_t size) {
+  Status status;
+  if (side_ != nullptr) {
+    // The file is the whole log before nothing else says so.
+    status = flusher_.CutToWritten();
+    if (!status.ok()) {
+      return status;
+    }
+    side_->Disarm();
+  }
+  status = flusher_.CutTo(size);
+  return status.ok() ? RestartAt(size, size) : status;
+}
+
 Status LogEngine::Truncate(uint64_t size) {
   if (size > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
     return Status::InvalidArgument("truncate " + path_ + " to " +
@@ -231,20 +246,7 @@ Status LogEngine::Truncate(uint64_t size) {
     return status;
   }
   sync_gate_.Exclusive([&] {
-    flush_gate_.Exclusive([&] {
-      if (side_ != nullptr) {
-        // The file is the whole log before nothing else says so.
-        status = flusher_.CutToWritten();
-        if (!status.ok()) {
-          return;
-        }
-        side_->Disarm();
-      }
-      status = flusher_.CutTo(size);
-      if (status.ok()) {
-        status = RestartAt(size, size);
-      }
-    });
+    flush_gate_.Exclusive([&] { status = TruncateAlone(size); });
     stable_.Reset(std::min(stable_.value(), size));
     metadata_version_.fetch_add(1, std::memory_order_release);
   });

@@ -63,7 +63,7 @@ class LogEngine final : private Drainable {
                        const LogOptions& options,
                        std::unique_ptr<LogEngine>* engine);
 
-  ~LogEngine();
+  ~LogEngine() override;
   LogEngine(const LogEngine&) = delete;
   LogEngine& operator=(const LogEngine&) = delete;
 
@@ -120,6 +120,7 @@ class LogEngine final : private Drainable {
   Status FlushTo(uint64_t offset);
   Status SyncUpTo(uint64_t offset, SyncKind kind);
   void LeadSync(SyncKind kind);
+  Status TruncateAlone(uint64_t size);
   Status RestartAt(uint64_t offset, uint64_t physical);
   bool TryWriteSmall();
   void CloseAlone();

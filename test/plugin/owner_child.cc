@@ -64,10 +64,11 @@ int OwnWal(const std::vector<std::string>& args) {
 }
 const RegisterChild kOwnWal("wal", &OwnWal);
 
-rocksdb::Status WaitForFlushes(rocksdb::DB* db) {
-  const char* const counts[] = {"rocksdb.num-immutable-mem-table",
-                                "rocksdb.mem-table-flush-pending",
-                                "rocksdb.num-running-flushes"};
+rocksdb::Status Settle(rocksdb::DB* db) {
+  const char* const counts[] = {
+      "rocksdb.num-immutable-mem-table", "rocksdb.mem-table-flush-pending",
+      "rocksdb.num-running-flushes", "rocksdb.compaction-pending",
+      "rocksdb.num-running-compactions"};
   for (const char* count : counts) {
     uint64_t value = 1;
     while (value > 0) {
@@ -77,8 +78,9 @@ rocksdb::Status WaitForFlushes(rocksdb::DB* db) {
       std::this_thread::sleep_for(std::chrono::milliseconds(value > 0 ? 1 : 0));
     }
   }
-  // Behind a flush its WAL is still to be deleted.
-  return db->DisableFileDeletions();
+  // What is obsolete now is deleted now, by this thread.
+  const rocksdb::Status status = db->DisableFileDeletions();
+  return status.ok() ? db->EnableFileDeletions(/*force=*/true) : status;
 }
 
 int OwnDb(const std::vector<std::string>& args) {
@@ -95,7 +97,7 @@ int OwnDb(const std::vector<std::string>& args) {
     if (verb == "flush") {
       status = db->Flush(rocksdb::FlushOptions());
     } else if (verb == "settle") {
-      status = WaitForFlushes(db.get());
+      status = Settle(db.get());
     } else if (verb == "close") {
       status = db->Close();
     }

@@ -8,7 +8,7 @@
 //          close
 //   "db":  put N       keys up to N, unsynced
 //          flush       the memtables
-//          settle      waits until no WAL is going to be deleted
+//          settle      waits until nothing is going to be deleted
 //          close
 //
 // Tests that use it take child_process.cc's main.
