@@ -37,7 +37,7 @@ void DatabaseLogs::Write(const std::string& directory, rdb::InfoLogLevel level,
                          const std::string& text) {
   const std::shared_ptr<rdb::Logger> logger = Find(directory);
   if (logger != nullptr) {
-    WriteLogLine(logger.get(), level, text);
+    rdb::Log(level, logger.get(), "uringfs %s", text.c_str());
   }
 }
 

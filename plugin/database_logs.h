@@ -17,8 +17,9 @@
 
 namespace uringfs {
 
-// Writes one line, whatever the logger lets through: a fresh one lets only
-// errors through, its owner sets the level later.
+// Writes one line to a logger that nobody else has yet, whatever it lets
+// through: a fresh one lets only errors through, its owner sets the level
+// later.
 void WriteLogLine(rdb::Logger* logger, rdb::InfoLogLevel level,
                   const std::string& text);
 

@@ -59,8 +59,15 @@ rdb::IOStatus UringFileSystem::NewWritableFile(
   if (kind == FileKind::kWal) {
     side_files_.SweepOnce(path);
     // RocksDB goes on to the next WAL. If the next reached the disk before the
-    // end of the last, who sees only the files would find a gap between them.
-    LiveFiles::OfProcess().WriteOutWalsBeside(path);
+    // end of the last, who sees only the files would find a gap between them;
+    // and a WAL that has a successor is never recovered from its side file.
+    // From here on the old ones go to their files at each flush.
+    const std::string reason =
+        LiveFiles::OfProcess().LeaveSideFilesBeside(path);
+    if (!reason.empty() && !has_told_.exchange(true)) {
+      logs_.Write(DirectoryOf(path), rdb::InfoLogLevel::WARN_LEVEL,
+                  "unsynced writes wait for the device: " + reason);
+    }
   }
   std::shared_ptr<LiveFile> live;
   const Status status = LiveFiles::OfProcess().Open(path, OptionsOf(path, kind),
@@ -206,6 +213,7 @@ rdb::IOStatus UringFileSystem::DeleteFile(const std::string& path,
   rdb::IOStatus status = target()->DeleteFile(path, options, dbg);
   if (status.ok() && !is_held) {
     SideFiles::RemoveSideFileOf(path);
+    SideFiles::SweepGone(path);
   }
   // Who lists a directory and deletes one by one comes to the side file after
   // its log.
@@ -219,8 +227,8 @@ rdb::IOStatus UringFileSystem::RenameFile(const std::string& path,
                                           rdb::IODebugContext* dbg) {
   // A live file is known by inode. Its side file is found by name.
   const std::shared_ptr<LiveFile> live = LiveFiles::OfProcess().Find(path);
-  rdb::IOStatus status = live ? ToIOStatus(live->log()->LeaveSideFile())
-                              : side_files_.RecoverWal(path);
+  rdb::IOStatus status =
+      live ? ToIOStatus(live->LeaveSideFile()) : side_files_.RecoverWal(path);
   return status.ok() ? target()->RenameFile(path, target_path, options, dbg)
                      : status;
 }

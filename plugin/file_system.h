@@ -9,6 +9,7 @@
 
 #include <rocksdb/file_system.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -160,6 +161,7 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   DatabaseLogs logs_;
   ProbeCache probes_;
   SideFiles side_files_{stats_, &logs_};
+  std::atomic<bool> has_told_{false};  // that a WAL has no shared ring
 };
 
 // As the URI and the environment say, on RocksDB's default file system.

@@ -49,6 +49,9 @@ constexpr Option kTable[] = {
      "flush buffers of each open write-ahead log"},
     {"wal_ring", Kind::kRingHome, nullptr, 0, 0,
      "those buffers: in a file beside the log, or in the process"},
+    {"wal_ring_after_bytes", Kind::kCount,
+     &UringFsOptions::wal_ring_after_bytes, 0, 4 * kMiB,
+     "length up to which a log does without that file"},
     {"data_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::data_buffer_bytes,
      4 * kKiB, 4 * kMiB, "flush buffer of an SST or blob file"},
     {"data_buffers", Kind::kCount, &UringFsOptions::data_buffers, 2, 1024,
@@ -344,6 +347,7 @@ LogOptions WalLogOptions(const UringFsOptions& options) {
   LogOptions log;
   log.write_mode = WriteMode::kSerialised;
   log.ring_home = options.wal_ring;
+  log.shared_ring_after_bytes = options.wal_ring_after_bytes;
   log.direct_io = options.direct_io;
   log.io_engine = options.io_engine;
   log.buffer_bytes = options.wal_buffer_bytes;

@@ -3,6 +3,7 @@
 #include "live_file.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace uringfs {
 
@@ -21,6 +22,15 @@ Status LiveFile::Settle() {
   Status status = log_->Settle();
   // Closed meanwhile: then it is exact.
   return plain() ? Status::Ok() : status;
+}
+
+Status LiveFile::LeaveSideFile() {
+  if (plain()) {
+    return Status::Ok();
+  }
+  Status status = log_->LeaveSideFile();
+  // Closed beside us: exact, and its side file is gone.
+  return status.code() == Status::Code::kClosed ? Status::Ok() : status;
 }
 
 Status LiveFile::Close() {
@@ -45,8 +55,18 @@ bool LiveFile::ReadableSize(uint64_t* size) {
 }
 
 LiveFiles& LiveFiles::OfProcess() {
-  // Never destroyed: files with static storage may be closed at exit.
-  static LiveFiles* const files = new LiveFiles;
+  // Never destroyed: files with static storage may be closed at exit. After a
+  // fork the files are the parent's: the child sees them as it would those of
+  // any other process.
+  static std::atomic<LiveFiles*> current{nullptr};
+  LiveFiles* files = current.load(std::memory_order_acquire);
+  while (files == nullptr || files->process_ != ::getpid()) {
+    auto made = std::make_unique<LiveFiles>();
+    if (current.compare_exchange_strong(files, made.get(),
+                                        std::memory_order_acq_rel)) {
+      return *made.release();
+    }
+  }
   return *files;
 }
 
@@ -136,13 +156,16 @@ bool LiveFiles::HoldsAnyBeside(const std::string& path) const {
   return !FilesBeside(path).empty();
 }
 
-void LiveFiles::WriteOutWalsBeside(const std::string& path) const {
+std::string LiveFiles::LeaveSideFilesBeside(const std::string& path) const {
+  std::string reason;
   for (const std::shared_ptr<LiveFile>& file : FilesBeside(path)) {
-    uint64_t size = 0;
     if (IsWalName(file->log()->path())) {
-      static_cast<void>(file->ReadableSize(&size));
+      static_cast<void>(file->LeaveSideFile());
+      const IoChoice choice = file->log()->io_choice();
+      reason = choice.lost_shared_ring ? choice.reason : reason;
     }
   }
+  return reason;
 }
 
 }  // namespace uringfs

@@ -7,6 +7,8 @@
 #ifndef URINGFS_PLUGIN_LIVE_FILE_H_
 #define URINGFS_PLUGIN_LIVE_FILE_H_
 
+#include <sys/types.h>
+#include <unistd.h>
 #include <uringfs/log_store.h>
 
 #include <atomic>
@@ -37,6 +39,9 @@ class LiveFile {
   Status Settle();
   // ENSURES: plain().
   Status Close();
+
+  // As in LogStore, but that a closed file has nothing to leave.
+  Status LeaveSideFile();
 
   // From now on the file on disk speaks for itself: somebody else has begun
   // to change it by path, and the newest writer wins.
@@ -88,9 +93,10 @@ class LiveFiles {
   // opened with.
   bool HoldsAnyBeside(const std::string& path) const;
 
-  // Brings into their files what the WALs in the directory of `path` hold.
-  // Errors are their writers' to hear.
-  void WriteOutWalsBeside(const std::string& path) const;
+  // LeaveSideFile of all WALs in the directory of `path`. Errors are their
+  // writers' to hear. Returns why one of them has no shared ring though it
+  // should; else an empty string.
+  std::string LeaveSideFilesBeside(const std::string& path) const;
 
  private:
   using Identity = std::pair<uint64_t, uint64_t>;  // device, inode
@@ -100,6 +106,7 @@ class LiveFiles {
   // Null if there is none. REQUIRES: mutex_ is held.
   std::shared_ptr<LiveFile> Lookup(const std::string& path) const;
 
+  const pid_t process_ = ::getpid();
   std::atomic<size_t> count_{0};
   mutable std::mutex mutex_;
   std::map<Identity, std::shared_ptr<LiveFile>> files_;  // guarded by mutex_

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <vector>
 
 #include "file_policy.h"
@@ -14,6 +16,9 @@
 namespace uringfs {
 namespace {
 
+// Long enough for the last writes of a killed process.
+constexpr uint32_t kSweepWaitMs = 1000;
+
 bool IsThere(const std::string& path) {
   struct stat status = {};
   return ::lstat(path.c_str(), &status) == 0;
@@ -22,11 +27,6 @@ bool IsThere(const std::string& path) {
 // False for all that are no WAL, at no cost.
 bool HasSideFile(const std::string& path) {
   return IsWalName(path) && IsThere(SideFilePath(path));
-}
-
-bool IsEmpty(const std::string& path) {
-  struct stat status = {};
-  return ::stat(path.c_str(), &status) == 0 && status.st_size == 0;
 }
 
 // A handle that was leaked, or one of another copy of this library. A process
@@ -39,37 +39,60 @@ bool IsOwnedHere(const SideFileInfo& info) {
 }  // namespace
 
 bool NeedsLogView(const std::string& path) {
-  // Empty is asked first: a log has its side file before it grows.
-  return IsWalName(path) && (IsEmpty(path) || HasSideFile(path)) &&
-         !LiveFiles::OfProcess().Holds(path);
-}
-
-bool SideFiles::IsNew(const std::string& directory) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return swept_.insert(directory).second;
+  if (!IsWalName(path) || LiveFiles::OfProcess().Holds(path)) {
+    return false;
+  }
+  SideFileInfo info;
+  return !InspectLog(path, &info).ok() || !info.is_superseded;
 }
 
 rdb::IOStatus SideFiles::RecoverDirectoryOf(const std::string& path) {
+  {
+    // A database is being opened: its wal_dir, if it has one, may have been
+    // left by another process since we looked.
+    const std::lock_guard<std::mutex> lock(mutex_);
+    swept_.clear();
+  }
   const std::string directory = DirectoryOf(path);
-  static_cast<void>(IsNew(directory));
-  return RecoverAll(directory, RecoveryOptions());
+  rdb::IOStatus status = RecoverAll(directory, RecoveryOptions().wait_ms);
+  if (status.ok()) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    swept_.insert(directory);
+  }
+  return status;
 }
 
 void SideFiles::SweepOnce(const std::string& path) {
   const std::string directory = DirectoryOf(path);
-  if (IsNew(directory)) {
-    RecoveryOptions options;
-    options.wait_ms = 0;
-    RecoverAll(directory, options).PermitUncheckedError();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (swept_.count(directory) > 0) {
+      return;
+    }
+  }
+  if (RecoverAll(directory, kSweepWaitMs).ok()) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    swept_.insert(directory);
   }
 }
 
 rdb::IOStatus SideFiles::RecoverAll(const std::string& directory,
-                                    const RecoveryOptions& options) {
+                                    uint32_t wait_ms) {
+  using std::chrono::milliseconds;
+  const auto begin = std::chrono::steady_clock::now();
   std::vector<SideFileInfo> infos;
   rdb::IOStatus first = ToIOStatus(InspectDirectory(directory, &infos));
   for (const SideFileInfo& info : infos) {
-    rdb::IOStatus status = Recover(info, options);
+    if (!IsWalName(info.log_path)) {
+      continue;
+    }
+    // One wait for all of them.
+    const auto waited = std::chrono::duration_cast<milliseconds>(
+        std::chrono::steady_clock::now() - begin);
+    const auto rest = milliseconds(wait_ms) - waited;
+    rdb::IOStatus status = Recover(
+        info,
+        static_cast<uint32_t>(std::max<milliseconds::rep>(rest.count(), 0)));
     if (first.ok()) {
       first = std::move(status);
     }
@@ -83,11 +106,14 @@ rdb::IOStatus SideFiles::RecoverWal(const std::string& path) {
   }
   SideFileInfo info;
   const Status status = InspectLog(path, &info);
-  return status.ok() ? Recover(info, RecoveryOptions()) : ToIOStatus(status);
+  return status.ok() ? Recover(info, RecoveryOptions().wait_ms)
+                     : ToIOStatus(status);
 }
 
-rdb::IOStatus SideFiles::Recover(const SideFileInfo& info,
-                                 const RecoveryOptions& options) {
+rdb::IOStatus SideFiles::Recover(const SideFileInfo& info, uint32_t wait_ms) {
+  RecoveryOptions options;
+  options.wait_ms = wait_ms;
+  options.refuse_superseded = true;
   RecoveryReport report;
   if (IsOwnedHere(info)) {
     report.outcome = RecoveryOutcome::kBusy;
@@ -122,7 +148,7 @@ void SideFiles::Report(const std::string& directory,
 
 bool SideFiles::LogicalSize(const std::string& path, rdb::IOStatus* status,
                             uint64_t* size) const {
-  if (!HasSideFile(path) || LiveFiles::OfProcess().Holds(path)) {
+  if (!HasSideFile(path) || !NeedsLogView(path)) {
     return false;
   }
   std::unique_ptr<LogView> view;
@@ -132,6 +158,23 @@ bool SideFiles::LogicalSize(const std::string& path, rdb::IOStatus* status,
   }
   *status = ToIOStatus(view->Size(size));
   return true;
+}
+
+void SideFiles::SweepGone(const std::string& path) {
+  if (!IsWalName(path) || LiveFiles::OfProcess().HoldsAnyBeside(path)) {
+    return;
+  }
+  std::vector<SideFileInfo> infos;
+  if (!InspectDirectory(DirectoryOf(path), &infos).ok()) {
+    return;
+  }
+  for (const SideFileInfo& info : infos) {
+    const bool is_worthless =
+        info.state == SideState::kIdle || info.state == SideState::kStale;
+    if (is_worthless && IsWalName(info.log_path) && !IsThere(info.log_path)) {
+      static_cast<void>(::unlink(info.path.c_str()));
+    }
+  }
 }
 
 void SideFiles::RemoveSideFileOf(const std::string& path) {

@@ -21,9 +21,9 @@
 
 namespace uringfs {
 
-// Whether the file at `path` alone is not what its log holds, or may become so
-// in a moment: a WAL that this process does not have open, and that has a side
-// file or is empty, as one is that is just being made.
+// Whether the file at `path` alone is perhaps not what its log holds, or will
+// not be in a moment: a WAL that this process does not have open. Not one that
+// was superseded: see RecoveryOptions.
 bool NeedsLogView(const std::string& path);
 
 // THREADS: any.
@@ -37,9 +37,9 @@ class SideFiles {
   rdb::IOStatus RecoverDirectoryOf(const std::string& path);
 
   // The same, the first time a WAL is made in a directory that was not locked
-  // before: one of its own (wal_dir), which LockFile does not get to see. Waits
-  // for nobody, and what goes wrong is only reported: readers find the same
-  // bytes through the side files that stay.
+  // before: one of its own (wal_dir), which LockFile does not get to see. What
+  // goes wrong is only reported, and tried again at the next WAL: readers find
+  // the same bytes through the side files that stay.
   void SweepOnce(const std::string& path);
 
   // The same for the WAL at `path`, before somebody changes it behind the back
@@ -56,13 +56,14 @@ class SideFiles {
   // to be stale later.
   static void RemoveSideFileOf(const std::string& path);
 
+  // The WAL at `path` was deleted, perhaps with the whole database: removes
+  // side files of its directory that belong to no log, unless this process has
+  // a log open there, which may still want them. Best effort.
+  static void SweepGone(const std::string& path);
+
  private:
-  rdb::IOStatus Recover(const SideFileInfo& info,
-                        const RecoveryOptions& options);
-  rdb::IOStatus RecoverAll(const std::string& directory,
-                           const RecoveryOptions& options);
-  // True once.
-  bool IsNew(const std::string& directory);
+  rdb::IOStatus Recover(const SideFileInfo& info, uint32_t wait_ms);
+  rdb::IOStatus RecoverAll(const std::string& directory, uint32_t wait_ms);
   void Report(const std::string& directory, const RecoveryReport& report);
 
   const std::shared_ptr<FsStats> stats_;

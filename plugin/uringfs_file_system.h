@@ -31,6 +31,9 @@ struct UringFsOptions {
   // Shared: in `<wal>.uringfs` beside it, where it survives the process, so
   // that RocksDB's Flush of unsynced writes costs no system call.
   RingHome wal_ring = RingHome::kShared;
+  // A WAL up to this length does without that file; each flush of it writes
+  // through the page cache.
+  uint32_t wal_ring_after_bytes = 64 * 1024;
   // The same for SST and blob files, and how many of them may be in flight.
   uint32_t data_buffer_bytes = 256 * 1024;
   uint32_t data_buffers = 8;

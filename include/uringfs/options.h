@@ -64,6 +64,11 @@ struct LogOptions {
   DirectIo direct_io = DirectIo::kOptional;
   IoEngine io_engine = IoEngine::kAuto;
   RingHome ring_home = RingHome::kPrivate;
+  // With kShared: a new log gets its side file when it is about to be longer
+  // than this, or has been flushed 64 times; before, each flush writes through
+  // the page cache, which costs a short-lived log less than the side file
+  // would. 0, and with DirectIo::kRequired: at once.
+  uint64_t shared_ring_after_bytes = 0;
 
   // Size of one flush buffer in bytes: a power of two from 4 KiB to 4 MiB.
   uint32_t buffer_bytes = 256 * 1024;
@@ -85,6 +90,8 @@ struct IoChoice {
   bool uses_direct_io = false;
   bool uses_registered_buffers = false;
   bool uses_shared_ring = false;
+  // It was asked for and could not be had; `reason` tells why.
+  bool lost_shared_ring = false;
   // One sentence; empty if everything asked for was to be had.
   std::string reason;
 

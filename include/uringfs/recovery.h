@@ -54,6 +54,9 @@ struct SideFileInfo {
   uint64_t filled = 0;     // the logical size
   uint64_t log_bytes = 0;  // physical size of the log
   uint64_t ring_bytes = 0;
+  // The ring has bytes that the file lacks, and the log has a successor; see
+  // RecoveryOptions.
+  bool is_superseded = false;
 };
 
 // Looks and changes nothing. Errors: those of reading the directory.
@@ -81,6 +84,11 @@ struct RecoveryReport {
 struct RecoveryOptions {
   // How long to wait for writes of a killed process that are still landing.
   uint32_t wait_ms = 10000;
+  // Logs named by numbers, `NNNNNN.log`, follow one another: each is whole in
+  // its file before the next one is made. If there is a next one though this
+  // one's ring has bytes that the file lacks, somebody has gone on without
+  // them, and to bring them back would put old records over newer ones: refuse.
+  bool refuse_superseded = false;
 };
 
 // Moves what the ring of a dead owner holds into its log, cuts the log to its

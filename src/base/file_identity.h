@@ -37,6 +37,13 @@ inline FileIdentity IdentityOf(int fd, const struct stat& stat) {
   return {stat.st_dev, stat.st_ino, BirthOf(fd, "", AT_EMPTY_PATH)};
 }
 
+// Whether `stat`, the lstat of `path`, is of that file.
+inline bool IsAt(const FileIdentity& identity, const std::string& path,
+                 const struct stat& stat) {
+  return stat.st_dev == identity.device && stat.st_ino == identity.inode &&
+         BirthOf(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW) == identity.birth;
+}
+
 }  // namespace uringfs
 
 #endif  // URINGFS_BASE_FILE_IDENTITY_H_

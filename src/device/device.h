@@ -100,11 +100,13 @@ class Device {
   virtual Status Read(uint64_t offset, char* data, size_t bytes,
                       size_t* got) = 0;
 
-  // Writes the first bytes of an empty file, of any length and from any memory,
-  // through the page cache: for a small file that is about to be closed, where
-  // a direct write and cutting off its padding cost several times as much.
-  // Nothing is durable. REQUIRES: nothing was submitted; nothing will be.
-  virtual Status WriteSmallFile(const char* data, size_t bytes) = 0;
+  // Writes bytes of any number to any offset from any memory, through the
+  // page cache: for a small file, where a direct write and cutting off its
+  // padding cost many times as much. Nothing is durable before MakeDurable;
+  // the file ends with the last byte. A direct write may follow.
+  // REQUIRES: in_flight() == 0.
+  virtual Status WriteCached(uint64_t offset, const char* data,
+                             size_t bytes) = 0;
 
   // Closes the file. Idempotent. REQUIRES: in_flight() == 0.
   virtual Status Close() = 0;

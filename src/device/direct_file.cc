@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/file.h>
 
 #include <cerrno>
 #include <utility>
@@ -81,12 +82,23 @@ bool DirectFile::DropDirect() {
   if (!direct() || direct_required_) {
     return false;
   }
-  const int flags = ::fcntl(fd_, F_GETFL);
-  if (flags < 0 || ::fcntl(fd_, F_SETFL, flags & ~O_DIRECT) != 0) {
+  if (!SetDirectFlag(false)) {
     return false;
   }
+  is_caching_ = false;
   direct_.store(false, std::memory_order_relaxed);
   AddReason("buffered: the file system refused an aligned O_DIRECT transfer");
+  return true;
+}
+
+bool DirectFile::SetDirectFlag(bool direct) {
+  const int flags = ::fcntl(fd_, F_GETFL);
+  if (flags < 0 ||
+      ::fcntl(fd_, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) !=
+          0) {
+    return false;
+  }
+  is_caching_ = !direct;
   return true;
 }
 
@@ -214,19 +226,17 @@ Status DirectFile::Read(uint64_t offset, char* data, size_t bytes,
   return Status::Ok();
 }
 
-Status DirectFile::WriteBuffered(const char* data, size_t bytes) {
-  if (direct()) {
-    const int flags = ::fcntl(fd_, F_GETFL);
-    if (flags < 0 || ::fcntl(fd_, F_SETFL, flags & ~O_DIRECT) != 0) {
-      return Status::FromErrno(errno, "fcntl", path_);
-    }
+Status DirectFile::WriteCached(uint64_t offset, const char* data,
+                               size_t bytes) {
+  if (direct() && !is_caching_ && !SetDirectFlag(false)) {
+    return Status::FromErrno(errno, "fcntl", path_);
   }
   uint32_t attempts = 0;
   for (size_t done = 0; done < bytes;) {
     // iovec serves reads as well and has no const.
     const iovec rest = {const_cast<char*>(data) + done, bytes - done};
     const ssize_t result =
-        sys_->Pwritev2(fd_, &rest, 1, static_cast<off_t>(done), 0);
+        sys_->Pwritev2(fd_, &rest, 1, static_cast<off_t>(offset + done), 0);
     if (result > 0) {
       done += static_cast<size_t>(result);
       attempts = 0;
@@ -247,6 +257,8 @@ void DirectFile::SetLifetimeHint(int hint) {
 
 Status DirectFile::Close() {
   if (fd_ >= 0) {
+    // A child of fork may have a copy of the descriptor, and the lock with it.
+    (void)::flock(fd_, LOCK_UN);
     const int result = sys_->Close(fd_);
     fd_ = -1;
     // Linux has freed the descriptor whatever close answers; a second close

@@ -59,8 +59,14 @@ class DirectFile {
   Status MakeDurable(SyncKind kind);
   Status Resize(uint64_t bytes);
   Status Read(uint64_t offset, char* data, size_t bytes, size_t* got);
-  // From the file's begin, round O_DIRECT, which the descriptor loses.
-  Status WriteBuffered(const char* data, size_t bytes);
+  // Without O_DIRECT, which the descriptor has no more until StopCaching.
+  Status WriteCached(uint64_t offset, const char* data, size_t bytes);
+  // To be called before a direct write.
+  void StopCaching() {
+    if (is_caching_) {
+      SetDirectFlag(true);
+    }
+  }
   void SetLifetimeHint(int hint);
 
   // Tells the error of close(), which some file systems keep for it.
@@ -75,12 +81,14 @@ class DirectFile {
   bool Unstick(Write* write, uint32_t bytes);
   // Clears O_DIRECT. False if it was not set, must stay or cannot be cleared.
   bool DropDirect();
+  bool SetDirectFlag(bool direct);
 
   Sys* const sys_;
   const std::string path_;
   const bool direct_required_;
   int fd_;
   std::atomic<bool> direct_;
+  bool is_caching_ = false;  // O_DIRECT is off for a while
   Status close_status_;
 
   mutable std::mutex reason_mutex_;

@@ -24,6 +24,7 @@ void FileDevice::Admit(Write* write) {
   write->error = 0;
   write->done_bytes = 0;
   write->attempts = 0;
+  file_->StopCaching();
   ++in_flight_;
 }
 
@@ -56,9 +57,10 @@ Status FileDevice::Read(uint64_t offset, char* data, size_t bytes,
   return file_->Read(offset, data, bytes, got);
 }
 
-Status FileDevice::WriteSmallFile(const char* data, size_t bytes) {
+Status FileDevice::WriteCached(uint64_t offset, const char* data,
+                               size_t bytes) {
   URINGFS_CHECK_EQ(in_flight_, 0u);
-  return file_->WriteBuffered(data, bytes);
+  return file_->WriteCached(offset, data, bytes);
 }
 
 Status FileDevice::Close() {

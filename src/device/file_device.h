@@ -30,7 +30,7 @@ class FileDevice : public Device {
   Status MakeDurable(SyncKind kind) override;
   Status Resize(uint64_t bytes) override;
   Status Read(uint64_t offset, char* data, size_t bytes, size_t* got) override;
-  Status WriteSmallFile(const char* data, size_t bytes) override;
+  Status WriteCached(uint64_t offset, const char* data, size_t bytes) override;
   Status Close() override;
   void SetLifetimeHint(int hint) override;
   size_t in_flight() const override { return in_flight_; }

@@ -51,6 +51,8 @@ Status Drainer::Add(Drainable* log) {
 void Drainer::Remove(Drainable* log) {
   std::unique_lock<std::mutex> lock(mutex_);
   logs_.erase(std::remove(logs_.begin(), logs_.end(), log), logs_.end());
+  // Those behind it have moved: one may have been passed over.
+  was_changed_ = true;
   changed_.wait(lock, [&] { return visited_ != log; });
 }
 
@@ -103,8 +105,9 @@ void Drainer::Run() {
 
 // Whether any log has something left to be written.
 bool Drainer::TickAll() {
-  bool has_more = false;
   std::unique_lock<std::mutex> lock(mutex_);
+  bool has_more = false;
+  was_changed_ = false;
   for (size_t i = 0; i < logs_.size(); ++i) {
     Drainable* const log = logs_[i];
     visited_ = log;
@@ -114,7 +117,7 @@ bool Drainer::TickAll() {
     visited_ = nullptr;
     changed_.notify_all();
   }
-  return has_more;
+  return has_more || was_changed_;
 }
 
 }  // namespace uringfs

@@ -62,6 +62,7 @@ class Drainer {
   std::condition_variable changed_;
   std::vector<Drainable*> logs_;  // guarded by mutex_
   bool is_started_ = false;       // guarded by mutex_
+  bool was_changed_ = false;      // guarded by mutex_; since the tick began
   Drainable* visited_ = nullptr;  // guarded by mutex_
 };
 

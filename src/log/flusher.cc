@@ -13,7 +13,6 @@
 namespace uringfs {
 namespace {
 constexpr size_t kReapAtOnce = 16;
-constexpr uint64_t kMaxSmallBytes = uint64_t{64} << 10;
 }  // namespace
 
 Flusher::Flusher(FlushRing<>* ring, Device* device, Watermark* written,
@@ -62,22 +61,6 @@ Status Flusher::CutTo(uint64_t bytes) {
   return status;
 }
 
-bool Flusher::TryWriteSmall(uint64_t end) {
-  if (submitted_ > 0 || physical_end_ > 0 || end == 0 ||
-      end > std::min(kMaxSmallBytes, uint64_t{ring_->buffer_bytes()})) {
-    return false;
-  }
-  error_ = device_->WriteSmallFile(ring_->data(0), end);
-  CountOne(&counters_.writes);
-  counters_.bytes.fetch_add(end, std::memory_order_relaxed);
-  submitted_ = end;
-  physical_end_ = end;  // or less, if it failed: then it is cut
-  if (error_.ok()) {
-    (void)written_->AdvanceTo(end);
-  }
-  return true;
-}
-
 Status Flusher::CutToWritten() {
   Drain();  // first: it moves the watermark
   return CutTo(written_->value());
@@ -95,12 +78,16 @@ size_t Flusher::Reap(size_t min_count) {
   if (count > 0 && side_ != nullptr) {
     side_->PublishWritten(written_->value());
   }
+  RecycleWritten();
+  return count;
+}
+
+void Flusher::RecycleWritten() {
   // Buffers go back in stream order: the ring needs the oldest first anyway.
   while (recycled_ < taken_ &&
          ring_->BeginOf(recycled_ + 1) <= written_->value()) {
     ring_->Recycle(recycled_++);
   }
-  return count;
 }
 
 void Flusher::Complete(Flight* flight) {
@@ -126,7 +113,7 @@ bool Flusher::SubmitReady(uint64_t wanted) {
   while (error_.ok() && !is_tail_in_flight_ &&
          device_->in_flight() < flights_.size() &&
          NextRange(wanted, &begin, &end)) {
-    Issue(begin, end);
+    is_cached_ ? WriteCached(begin, end) : Issue(begin, end);
     moved = true;
   }
   return moved;
@@ -209,6 +196,23 @@ void Flusher::Issue(uint64_t begin, uint64_t end) {
   CountOne(&counters_.writes);
   counters_.bytes.fetch_add(write.bytes(), std::memory_order_relaxed);
   device_->Submit(&write);
+}
+
+// REQUIRES: the ring is private: no side file is told.
+void Flusher::WriteCached(uint64_t begin, uint64_t end) {
+  const uint64_t seq = ring_->SeqOf(begin);
+  const uint64_t bytes = end - begin;
+  error_ = device_->WriteCached(
+      begin, ring_->data(seq) + (begin - ring_->BeginOf(seq)), bytes);
+  submitted_ = end;
+  // Or less, if it failed: then Close cuts it.
+  physical_end_ = std::max(physical_end_, end);
+  CountOne(&counters_.writes);
+  counters_.bytes.fetch_add(bytes, std::memory_order_relaxed);
+  if (error_.ok()) {
+    written_->Complete(begin, end);
+    RecycleWritten();
+  }
 }
 
 Flusher::Flight* Flusher::FreeFlight() {

@@ -77,11 +77,9 @@ class Flusher {
   // The same for what is written once nothing is in flight.
   Status CutToWritten();
 
-  // Writes the stream below `end` if nothing was written before and it is
-  // short: see Device::WriteSmallFile. False: nothing was done.
-  // REQUIRES: the stream begins at 0 and is filled below `end`; drained;
-  // nothing is written afterwards.
-  bool TryWriteSmall(uint64_t end);
+  // From here on bytes go through the page cache, at once, exactly as long as
+  // they are; or round it again. REQUIRES: nothing is in flight.
+  void SetCached(bool is_cached) { is_cached_ = is_cached; }
 
   // The first error, once nothing is in flight any more.
   bool has_failed() const { return !error_.ok() && device_->in_flight() == 0; }
@@ -109,6 +107,8 @@ class Flusher {
   bool NextRange(uint64_t wanted, uint64_t* begin, uint64_t* end);
   uint64_t FilledEnd(uint64_t seq);
   void Issue(uint64_t begin, uint64_t end);
+  void WriteCached(uint64_t begin, uint64_t end);
+  void RecycleWritten();
   Flight* FreeFlight();
 
   FlushRing<>* const ring_;
@@ -119,6 +119,7 @@ class Flusher {
   SideFile* side_ = nullptr;
 
   std::vector<Flight> flights_;
+  bool is_cached_ = false;
   bool is_tail_in_flight_ = false;
   uint64_t submitted_ = 0;
   uint64_t taken_ = 0;     // buffers below this sequence were taken

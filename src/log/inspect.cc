@@ -71,7 +71,7 @@ bool InspectOnce(const std::string& log_path, Side* side, Status* status,
     return true;
   }
   *status = error == 0
-                ? CompareTail(log, side)
+                ? CompareLog(log, side)
                 : Status::FromErrno(error, "look at the lock of", log_path);
   *state = StateOf(side->verdict);
   // A recovery beside us cuts the log.
@@ -92,6 +92,7 @@ void Describe(SideState state, const Side& side, SideFileInfo* info) {
   info->written = side.words.written;
   info->filled = side.words.filled;
   info->ring_bytes = SideRingBytes(side.header);
+  info->is_superseded = IsSuperseded(info->log_path, side);
 }
 
 }  // namespace

@@ -48,6 +48,9 @@ Status LogEngine::AppendBatch(const std::string_view* slices, size_t count,
     }
     return status;
   }
+  if (IsTooLong(bytes)) {
+    TryGrow();
+  }
   Claim claim;
   status = StartClaim(bytes, &claim);
   if (!status.ok()) {
@@ -178,6 +181,9 @@ Status LogEngine::Reserve(uint64_t bytes, Reservation* reservation) {
         "reservation of " + std::to_string(bytes) + " bytes in " + path_ +
         ": must be from 1 to " + std::to_string(max_reservation_bytes()) +
         "; Append takes any length");
+  }
+  if (IsTooLong(bytes)) {
+    TryGrow();
   }
   // Allocated before the claim: nothing may throw while it is not filled.
   auto body = std::make_unique<Reservation::Body>();

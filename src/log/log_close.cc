@@ -13,38 +13,24 @@ Status LogEngine::Close() {
   if (IsForeign()) {
     return CheckUsable();
   }
-  if (drainer_ != nullptr) {
-    // Before the lock, which it may be waiting for.
-    drainer_->Remove(this);
+  Drainer* drainer = nullptr;
+  {
+    const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
+    StopGrowing();
+    std::swap(drainer, drainer_);
+  }
+  if (drainer != nullptr) {
+    // Outside the lock, which it may be waiting for.
+    drainer->Remove(this);
   }
   const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
   // An error is sticky and comes back below.
-  if (state_.load(std::memory_order_acquire) == State::kOpen &&
-      !TryWriteSmall()) {
-    (void)FlushTo(ring_.reserved_end());
+  if (state_.load(std::memory_order_acquire) == State::kOpen) {
+    (void)FlushTo(ClaimedEnd());
   }
   sync_gate_.Exclusive([&] { flush_gate_.Exclusive([&] { CloseAlone(); }); });
   const std::lock_guard<std::mutex> error_lock(error_mutex_);
   return close_status_;
-}
-
-// The short way of a log that is closed before anything of it was written. Its
-// side file goes on holding all of it until the file does.
-bool LogEngine::TryWriteSmall() {
-  const uint64_t end = ring_.reserved_end();
-  if (side_ == nullptr || options_.direct_io == DirectIo::kRequired ||
-      written_.value() > 0 || !PublishTo(end).ok()) {
-    return false;
-  }
-  bool is_done = false;
-  flush_gate_.Exclusive([&] {
-    flusher_.Drain();
-    is_done = flusher_.TryWriteSmall(end);
-    if (flusher_.has_failed()) {
-      Fail(flusher_.error());
-    }
-  });
-  return is_done;
 }
 
 void LogEngine::CloseAlone() {
@@ -58,10 +44,9 @@ void LogEngine::CloseAlone() {
   const uint64_t end = hi_written();
   const Status cut = flusher_.CutTo(end);
   const IoChoice choice = ChoiceNow();
-  Status closed = CloseSide(cut.ok());
+  CloseSide(cut.ok());
   // The last: it lets go of the lock that keeps others from recovering.
-  const Status device_closed = device_->Close();
-  closed = closed.ok() ? device_closed : closed;
+  const Status closed = device_->Close();
   const std::lock_guard<std::mutex> lock(error_mutex_);
   close_status_ = !error_.ok() ? error_ : (!cut.ok() ? cut : closed);
   last_choice_ = choice;
@@ -71,9 +56,9 @@ void LogEngine::CloseAlone() {
 }
 
 // `is_whole`: the file was cut to what it has of the stream.
-Status LogEngine::CloseSide(bool is_whole) {
+void LogEngine::CloseSide(bool is_whole) {
   if (side_ == nullptr) {
-    return Status::Ok();
+    return;
   }
   flusher_.SetSide(nullptr);
   if (side_->is_armed()) {
@@ -84,7 +69,8 @@ Status LogEngine::CloseSide(bool is_whole) {
     // Else the file could not take what Flush has promised: the side file
     // stays, and RecoverLog tries again.
   }
-  return ReleaseSideFile(path_, std::move(side_));
+  // One that cannot be removed holds nothing: it is found to be idle later.
+  (void)ReleaseSideFile(path_, std::move(side_));
 }
 
 }  // namespace uringfs

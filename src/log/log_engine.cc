@@ -58,6 +58,8 @@ LogEngine::LogEngine(LogParts parts, const std::string& path,
       flusher_(&ring_, device_.get(), &written_, workspace_->tail_block(),
                WritesInFlight(options), path) {
   flusher_.SetSide(side_.get());
+  flusher_.SetCached(parts.starts_small);
+  is_small_.store(parts.starts_small, std::memory_order_relaxed);
 }
 
 // Without the thread an idle log keeps its last bytes in the ring, where they
@@ -177,9 +179,18 @@ Status LogEngine::WriteTo(uint64_t offset) {
 }
 
 // What a kill must not take is published first: whatever waits for the file
-// may be cut off by one.
+// may be cut off by one. Not behind LeaveSideFile: there the ring must never
+// have what the file lacks.
 Status LogEngine::FlushTo(uint64_t offset) {
-  Status status = side_ != nullptr ? PublishTo(offset) : Status::Ok();
+  if (side_ == nullptr) {
+    return WriteTo(offset);
+  }
+  // relaxed: whoever flushes after LeaveSideFile returned has been told so.
+  if (flushes_to_file_.load(std::memory_order_relaxed)) {
+    Status status = WriteTo(offset);
+    return status.ok() ? PublishTo(offset) : status;
+  }
+  Status status = PublishTo(offset);
   return status.ok() ? WriteTo(offset) : status;
 }
 
@@ -189,9 +200,12 @@ Status LogEngine::Flush() {
     return status;
   }
   CountOne(&flushes_);
+  if (IsTooLong(0)) {
+    TryGrow();
+  }
   const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
-  const uint64_t end = ring_.reserved_end();
-  // relaxed: whoever flushes after LeaveSideFile returned has been told so.
+  const uint64_t end = ClaimedEnd();
+  // relaxed: as in FlushTo.
   return side_ != nullptr && !flushes_to_file_.load(std::memory_order_relaxed)
              ? PublishTo(end)
              : FlushTo(end);
@@ -202,6 +216,7 @@ Status LogEngine::LeaveSideFile() {
     // Alone: a Flush that began before is over, and written out below.
     const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
     flushes_to_file_.store(true, std::memory_order_relaxed);
+    StopGrowing();
   }
   return WriteOut();
 }
@@ -212,7 +227,7 @@ Status LogEngine::WriteOut() {
     return status;
   }
   const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
-  return FlushTo(ring_.reserved_end());
+  return FlushTo(ClaimedEnd());
 }
 
 // REQUIRES: both gates and restart_mutex_ are held; all is written.
@@ -241,7 +256,7 @@ Status LogEngine::Truncate(uint64_t size) {
     return status;
   }
   const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
-  status = FlushTo(ring_.reserved_end());
+  status = FlushTo(ClaimedEnd());
   if (!status.ok()) {
     return status;
   }
@@ -261,6 +276,7 @@ Status LogEngine::Truncate(uint64_t size) {
 IoChoice LogEngine::ChoiceNow() const {
   IoChoice choice = device_->choice();
   choice.uses_shared_ring = side_ != nullptr;
+  choice.lost_shared_ring = side_ == nullptr && !ring_reason_.empty();
   if (!ring_reason_.empty()) {
     choice.reason += (choice.reason.empty() ? "" : "; ") + ring_reason_;
   }
@@ -284,6 +300,18 @@ uint64_t LogEngine::ReservedEnd() const {
       return end;
     }
   }
+}
+
+// What is published ends where an append does: a kill must not leave half of
+// one that another thread was still making. Its appender needs nothing of ours.
+// REQUIRES: restart_mutex_ is held.
+uint64_t LogEngine::ClaimedEnd() const {
+  Backoff backoff;
+  uint64_t end = 0;
+  while (!ring_.TryClaimedEnd(&end) && CheckUsable().ok()) {
+    backoff.Pause();
+  }
+  return end;
 }
 
 uint64_t LogEngine::hi_written() const {

@@ -50,7 +50,8 @@ struct LogParts {
   // At most one of these holds the ring; if none does the workspace does.
   std::unique_ptr<SideFile> side;
   AlignedBuffer fallback_ring;
-  std::string ring_reason;  // why the ring is not shared though it should be
+  std::string ring_reason;    // why the ring is not shared though it should be
+  bool starts_small = false;  // see log_grow.cc
 };
 
 class LogEngine final : private Drainable {
@@ -113,6 +114,7 @@ class LogEngine final : private Drainable {
   void Kick();
   bool IsForeign() const;
   uint64_t ReservedEnd() const;
+  uint64_t ClaimedEnd() const;
   void LeadFlush(uint64_t wanted, class Backoff* backoff);
   bool TryPublish(uint64_t offset);
   Status PublishTo(uint64_t offset);
@@ -122,21 +124,25 @@ class LogEngine final : private Drainable {
   void LeadSync(SyncKind kind);
   Status TruncateAlone(uint64_t size);
   Status RestartAt(uint64_t offset, uint64_t physical);
-  bool TryWriteSmall();
+  bool IsTooLong(uint64_t more_bytes) const;
+  void TryGrow();
+  void GrowAlone();
+  Status FindSide(std::unique_ptr<SideFile>* side) const;
+  void StopGrowing();
   void CloseAlone();
-  Status CloseSide(bool is_whole);
+  void CloseSide(bool is_whole);
   IoChoice ChoiceNow() const;
   void Fail(const Status& status);
 
-  // Constant after construction, but for RestartAt.
+  // Constant after construction, but for RestartAt and TryGrow.
   const std::string path_;
   const LogOptions options_;
   const FileIdentity identity_;
   const uint32_t forks_;  // see IsForeign()
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<SideFile> side_;  // null: the ring is private
-  const AlignedBuffer fallback_ring_;
-  std::string ring_reason_;  // constant after Open
+  AlignedBuffer fallback_ring_;
+  std::string ring_reason_;
   std::unique_ptr<Device> device_;
   FlushRing<> ring_;
 
@@ -159,7 +165,10 @@ class LogEngine final : private Drainable {
   // Odd while the ring restarts; see ReservedEnd().
   std::atomic<uint64_t> restarts_{0};
 
-  // Null without a shared ring or without a thread. Constant after Open.
+  // A private ring that is to become a shared one; see log_grow.cc.
+  std::atomic<bool> is_small_{false};
+  std::unique_ptr<SideFile> next_side_;  // guarded by restart_mutex_
+  // Null without a shared ring or without a thread. Guarded by restart_mutex_.
   Drainer* drainer_ = nullptr;
   uint64_t filled_at_last_tick_ = 0;  // the drainer's
 

@@ -30,20 +30,33 @@ Status RecoverBeforeResume(const std::string& path, const LogOptions& options) {
   return status;
 }
 
+bool IsNewWal(const LogOptions& options) {
+  return options.open_mode == OpenMode::kCreate &&
+         options.write_mode == WriteMode::kSerialised;
+}
+
+bool MayStartSmall(const LogOptions& options, const OpenedDevice& opened) {
+  return options.shared_ring_after_bytes > 0 && opened.size_bytes == 0 &&
+         options.direct_io != DirectIo::kRequired;
+}
+
 // The ring in a side file, or in private memory where that cannot be had.
 Status FindRing(const std::string& path, const LogOptions& options,
                 LogParts* parts) {
-  Status status;
   if (!parts->opened.lock_refusal.empty()) {
     parts->ring_reason = "private ring: " + parts->opened.lock_refusal;
+  } else if (MayStartSmall(options, parts->opened)) {
+    parts->ring_reason = SideFile::RefusalBeside(path);
+    parts->starts_small =
+        parts->ring_reason.empty() && SideFile::Clear(path).ok();
   } else {
-    status = AcquireSideFile(path, options, &parts->side);
+    const Status status =
+        AcquireSideFile(path, WhyDistrusted(path, parts->opened.identity),
+                        options, &parts->side);
     if (status.ok()) {
       return status;
     }
-    parts->ring_reason = status.code() == Status::Code::kNotSupported
-                             ? status.ToString()
-                             : "private ring: " + status.ToString();
+    parts->ring_reason = WhyPrivate(status);
   }
   return AlignedBuffer::Allocate(RingBytes(options), &parts->fallback_ring);
 }
@@ -66,6 +79,10 @@ Status LogEngine::Open(const std::string& path, const LogOptions& options,
     return status;
   }
   status = OpenDevice(path, options, parts.workspace->context(), &parts.opened);
+  if (status.ok() && !is_shared && IsNewWal(options)) {
+    // One that was replaced just now had perhaps a shared ring.
+    status = SideFile::Clear(path);
+  }
   if (status.ok() && is_shared) {
     status = FindRing(path, options, &parts);
   }

@@ -9,6 +9,9 @@
 #include "src/log/log_engine.h"
 
 namespace uringfs {
+namespace {
+constexpr int kStepsOfATick = 64;
+}  // namespace
 
 // Publishes the stream below `offset` if all of it is seen to be filled: each
 // buffer from the last known end on was written already, or has no writer
@@ -68,7 +71,9 @@ bool LogEngine::DrainTick() {
   const uint64_t wanted = filled == filled_at_last_tick_ ? filled : 0;
   filled_at_last_tick_ = filled;
   bool moved = true;
-  while (moved && CheckUsable().ok()) {
+  // Other logs want to be drained too.
+  for (int steps = 0; steps < kStepsOfATick && moved && CheckUsable().ok();
+       ++steps) {
     moved = false;
     // One step at a time: others wait for the gate.
     flush_gate_.TryExclusive([&] {

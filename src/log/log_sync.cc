@@ -14,7 +14,7 @@ Status LogEngine::Sync(SyncKind kind) {
     return status;
   }
   const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
-  return SyncUpTo(ring_.reserved_end(), kind);
+  return SyncUpTo(ClaimedEnd(), kind);
 }
 
 Status LogEngine::SyncTo(uint64_t offset, SyncKind kind) {
@@ -91,7 +91,7 @@ Status LogEngine::Settle() {
     return status;
   }
   const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
-  status = FlushTo(ring_.reserved_end());
+  status = FlushTo(ClaimedEnd());
   if (status.ok()) {
     flush_gate_.Exclusive([&] { status = flusher_.CutToWritten(); });
     // The new size is not durable: the next Sync owes a flush.

@@ -33,6 +33,11 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kCopyBytes = size_t{256} * 1024;
 constexpr int kMaxLooks = 8;
 
+const char* const kSuperseded =
+    "the database was opened without uringfs since its process was killed, and "
+    "has gone on without the last writes that are in this side file; they "
+    "would overwrite newer ones, so they stay out. Remove the side file";
+
 Status CopyRing(const std::string& log_path, const PosixFile& log,
                 const Side& side) {
   std::vector<char> piece(kCopyBytes);
@@ -92,6 +97,7 @@ class Recovery {
            RecoveryReport* report)
       : log_path_(std::move(log_path)),
         deadline_(Clock::now() + std::chrono::milliseconds(options.wait_ms)),
+        refuse_superseded_(options.refuse_superseded),
         report_(report) {
     report_->path = SidePathOf(log_path_);
   }
@@ -112,6 +118,7 @@ class Recovery {
 
   const std::string log_path_;
   const Clock::time_point deadline_;
+  const bool refuse_superseded_;
   RecoveryReport* const report_;
 };
 
@@ -180,7 +187,7 @@ Status Recovery::Act(const PosixFile& log, bool* is_done) {
   }
   *is_done = side.has_log && IsSameFile(locked, side.log);
   if (status.ok() && *is_done && side.verdict == SideVerdict::kLive) {
-    status = CompareTail(log, &side);
+    status = CompareLog(log, &side);
   }
   if (!status.ok() || !*is_done) {
     return status;
@@ -196,6 +203,9 @@ Status Recovery::Act(const PosixFile& log, bool* is_done) {
       return Remove(side, side.reason);
     case SideVerdict::kLive:
       break;
+  }
+  if (refuse_superseded_ && IsSuperseded(log_path_, side)) {
+    return Report(RecoveryOutcome::kRefused, kSuperseded);
   }
   status = MakeWhole(log_path_, log, side);
   return status.ok() ? ReportRecovered(side) : status;

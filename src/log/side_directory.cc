@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "src/log/side_format.h"
+#include "src/log/side_reader.h"
 
 #include "uringfs/recovery.h"
 
@@ -17,13 +18,16 @@ namespace {
 // Paths of the logs that have a side file in a directory, in order.
 Status ListLogs(const std::string& directory, std::vector<std::string>* logs) {
   std::error_code error;
+  const std::string prefix = !directory.empty() && directory.back() == '/'
+                                 ? directory
+                                 : directory + "/";
   std::filesystem::directory_iterator it(directory, error);
   for (const std::filesystem::directory_iterator end; !error && it != end;
        it.increment(error)) {
     const std::string name = it->path().filename().string();
     if (IsSideFileName(name)) {
       const size_t stem = name.size() - (sizeof(kSideSuffix) - 1);
-      logs->push_back(directory + "/" + name.substr(0, stem));
+      logs->push_back(prefix + name.substr(0, stem));
     }
   }
   std::sort(logs->begin(), logs->end());
@@ -31,7 +35,45 @@ Status ListLogs(const std::string& directory, std::vector<std::string>* logs) {
                : Status::Ok();
 }
 
+uint64_t NumberOf(const std::string& name) {
+  const std::string suffix = ".log";
+  if (name.size() <= suffix.size() || name.size() > suffix.size() + 18 ||
+      name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0) {
+    return 0;
+  }
+  uint64_t number = 0;
+  for (size_t i = 0; i < name.size() - suffix.size(); ++i) {
+    if (name[i] < '0' || name[i] > '9') {
+      return 0;
+    }
+    number = number * 10 + static_cast<uint64_t>(name[i] - '0');
+  }
+  return number;
+}
+
 }  // namespace
+
+uint64_t LogNumberOf(const std::string& log_path) {
+  return NumberOf(std::filesystem::path(log_path).filename().string());
+}
+
+bool IsSuperseded(const std::string& log_path, const Side& side) {
+  const std::filesystem::path path(log_path);
+  const uint64_t number = LogNumberOf(log_path);
+  if (side.words.filled <= side.words.written || number == 0) {
+    return false;
+  }
+  std::error_code error;
+  std::filesystem::directory_iterator it(
+      path.has_parent_path() ? path.parent_path() : ".", error);
+  for (const std::filesystem::directory_iterator end; !error && it != end;
+       it.increment(error)) {
+    if (NumberOf(it->path().filename().string()) > number) {
+      return true;
+    }
+  }
+  return false;
+}
 
 std::string SideFilePath(const std::string& log_path) {
   return SidePathOf(log_path);

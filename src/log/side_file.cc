@@ -25,31 +25,29 @@ namespace {
 static_assert(std::atomic<uint64_t>::is_always_lock_free,
               "the words are shared with other processes");
 
-// Other file systems write a page anew elsewhere, or have no answer to a page
-// that finds no space but SIGBUS.
-enum class Fitness : uint8_t { kFit, kFitWithoutCow, kUnfit };
-
-Fitness Judge(const struct statfs& file_system) {
+// Elsewhere a page of the mapping may need a new block when it is written
+// again, and a full disk then answers with SIGBUS: file systems that write each
+// block anew, or after a snapshot.
+bool IsFit(const struct statfs& file_system) {
   switch (static_cast<uint32_t>(file_system.f_type)) {
-    case EXT4_SUPER_MAGIC:  // ext2 and ext3 as well
+    case EXT4_SUPER_MAGIC:  // ext2 and ext3 have no fallocate, which tells
     case XFS_SUPER_MAGIC:
     case TMPFS_MAGIC:
     case OVERLAYFS_SUPER_MAGIC:
-      return Fitness::kFit;
-    case BTRFS_SUPER_MAGIC:
-      return Fitness::kFitWithoutCow;
+      return true;
     default:
-      return Fitness::kUnfit;
+      return false;
   }
 }
 
 const char* const kUnfitReason =
     "private ring: on this file system a full disk could kill a process that "
-    "writes to a mapping (fit are ext4, xfs, btrfs, tmpfs and overlayfs)";
+    "writes to a mapping (fit are ext4, xfs and tmpfs, also below overlayfs)";
 const char* const kNoBootIdReason =
     "private ring: the kernel's boot id cannot be read (is /proc mounted?)";
 
-bool ForbidCow(int fd) {
+// Only btrfs knows this flag: it is below an overlayfs that accepts it.
+bool HasCow(int fd) {
   int flags = 0;
   if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0) {
     return false;
@@ -87,10 +85,23 @@ std::string SideFile::Refusal(const std::string& directory) {
   if (BootId().empty()) {
     return kNoBootIdReason;
   }
-  return ::statfs(directory.c_str(), &file_system) == 0 &&
-                 Judge(file_system) == Fitness::kUnfit
+  return ::statfs(directory.c_str(), &file_system) == 0 && !IsFit(file_system)
              ? kUnfitReason
              : "";
+}
+
+std::string SideFile::RefusalBeside(const std::string& log_path) {
+  const size_t slash = log_path.find_last_of('/');
+  return Refusal(slash == std::string::npos ? "."
+                                            : log_path.substr(0, slash + 1));
+}
+
+Status SideFile::Clear(const std::string& log_path) {
+  const std::string path = SidePathOf(log_path);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return Status::FromErrno(errno, "remove the old side file", path);
+  }
+  return Status::Ok();
 }
 
 Status SideFile::Create(const std::string& log_path, const LogOptions& options,
@@ -98,18 +109,18 @@ Status SideFile::Create(const std::string& log_path, const LogOptions& options,
   if (BootId().empty()) {
     return Status::NotSupported(kNoBootIdReason);
   }
-  const std::string path = SidePathOf(log_path);
-  // One that stands there belongs to a log that was replaced just now.
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    return Status::FromErrno(errno, "remove the old side file", path);
+  Status status = Clear(log_path);
+  if (!status.ok()) {
+    return status;
   }
+  const std::string path = SidePathOf(log_path);
   const int fd = ::open(
       path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) {
     return Status::FromErrno(errno, "create the side file", path);
   }
   std::unique_ptr<SideFile> made(new SideFile(fd, path, options));
-  Status status = made->Allocate();
+  status = made->Allocate();
   if (status.ok()) {
     *side = std::move(made);
   } else {
@@ -123,9 +134,7 @@ Status SideFile::Allocate() {
   if (::fstatfs(fd_, &file_system) != 0) {
     return Status::FromErrno(errno, "fstatfs", path_);
   }
-  const Fitness fitness = Judge(file_system);
-  if (fitness == Fitness::kUnfit ||
-      (fitness == Fitness::kFitWithoutCow && !ForbidCow(fd_))) {
+  if (!IsFit(file_system) || HasCow(fd_)) {
     return Status::NotSupported(kUnfitReason);
   }
   const size_t bytes = kSideRingOffset + size_t{buffer_bytes_} * buffers_count_;
@@ -147,8 +156,18 @@ Status SideFile::Allocate() {
   return Status::Ok();
 }
 
+bool SideFile::IsInPlace() const {
+  struct stat ours = {};
+  struct stat there = {};
+  return ::fstat(fd_, &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
+         ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
 Status SideFile::MoveTo(const std::string& log_path) {
   URINGFS_CHECK(!is_armed_);
+  if (!IsInPlace()) {
+    return Status::FromErrno(ENOENT, "take the side file", path_);
+  }
   std::string to = SidePathOf(log_path);
   if (to != path_ && ::rename(path_.c_str(), to.c_str()) != 0) {
     return Status::FromErrno(errno, "rename the side file", path_);
@@ -159,10 +178,7 @@ Status SideFile::MoveTo(const std::string& log_path) {
 
 Status SideFile::Remove() {
   URINGFS_CHECK(!is_armed_);
-  struct stat ours = {};
-  struct stat there = {};
-  if (::fstat(fd_, &ours) != 0 || ::lstat(path_.c_str(), &there) != 0 ||
-      ours.st_dev != there.st_dev || ours.st_ino != there.st_ino) {
+  if (!IsInPlace()) {
     return Status::Ok();  // somebody has replaced or removed it
   }
   if (::unlink(path_.c_str()) != 0 && errno != ENOENT) {

@@ -38,9 +38,14 @@ class SideFile {
   static Status Create(const std::string& log_path, const LogOptions& options,
                        std::unique_ptr<SideFile>* side);
 
+  // Removes what stands where the side file of a new log would be: it belongs
+  // to a log that was replaced just now. Errors: those of unlink.
+  static Status Clear(const std::string& log_path);
+
   // Why files in `directory` get no side file; empty if they do. Guesses by
   // the kind of file system, writes nothing.
   static std::string Refusal(const std::string& directory);
+  static std::string RefusalBeside(const std::string& log_path);
 
   // Unmaps. The file stays.
   ~SideFile();
@@ -48,7 +53,8 @@ class SideFile {
   SideFile& operator=(const SideFile&) = delete;
 
   // Makes it the side file of another log, in place of one that stands there.
-  // REQUIRES: not armed. Errors: those of rename.
+  // REQUIRES: not armed. Errors: those of rename, ENOENT if its own name does
+  // not lead to it any more.
   Status MoveTo(const std::string& log_path);
 
   // Removes the file, if its name still leads to it. REQUIRES: not armed.
@@ -79,6 +85,7 @@ class SideFile {
  private:
   SideFile(int fd, std::string path, const LogOptions& options);
   Status Allocate();
+  bool IsInPlace() const;
   std::atomic<uint64_t>* Word(size_t at) const;
 
   const int fd_;

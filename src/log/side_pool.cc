@@ -2,6 +2,9 @@
 
 #include "src/log/side_pool.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -81,8 +84,22 @@ Status CloseOne(std::map<std::string, Directory>* directories,
 
 }  // namespace
 
-Status AcquireSideFile(const std::string& log_path, const LogOptions& options,
+// As those judge who recover it or read it: see side_reader.cc.
+std::string WhyDistrusted(const std::string& log_path,
+                          const FileIdentity& log) {
+  struct stat there = {};
+  if (::lstat(log_path.c_str(), &there) != 0 || !IsAt(log, log_path, there)) {
+    return " is a symbolic link, or was moved or replaced";
+  }
+  return there.st_uid == ::geteuid() ? "" : " belongs to another user";
+}
+
+Status AcquireSideFile(const std::string& log_path, const std::string& distrust,
+                       const LogOptions& options,
                        std::unique_ptr<SideFile>* side) {
+  if (!distrust.empty()) {
+    return Status::NotSupported("private ring: " + log_path + distrust);
+  }
   Pool& pool = ThePool();
   const std::lock_guard<std::mutex> lock(pool.mutex);
   const std::string name = DirectoryOf(log_path);
@@ -99,6 +116,12 @@ Status AcquireSideFile(const std::string& log_path, const LogOptions& options,
     (void)CloseOne(&pool.directories, name);
   }
   return status;
+}
+
+std::string WhyPrivate(const Status& status) {
+  return status.code() == Status::Code::kNotSupported
+             ? status.ToString()
+             : "private ring: " + status.ToString();
 }
 
 Status ReleaseSideFile(const std::string& log_path,

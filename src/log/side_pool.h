@@ -19,9 +19,18 @@
 namespace uringfs {
 
 // A side file for the log at `log_path`: one that is idle in its directory, or
-// a new one. Errors: as SideFile::Create.
-Status AcquireSideFile(const std::string& log_path, const LogOptions& options,
+// a new one. Errors: as SideFile::Create; NotSupported if `distrust` is not
+// empty.
+Status AcquireSideFile(const std::string& log_path, const std::string& distrust,
+                       const LogOptions& options,
                        std::unique_ptr<SideFile>* side);
+
+// Why nobody would trust a side file at `log_path` to belong to `log`: the path
+// does not lead straight to it, or it is somebody else's. Empty if he would.
+std::string WhyDistrusted(const std::string& log_path, const FileIdentity& log);
+
+// For people: why a ring is private when AcquireSideFile has failed.
+std::string WhyPrivate(const Status& status);
 
 // The log at `log_path` has closed. An armed side file stays where it is; one
 // that is not is kept or removed. Errors: those of removing it.

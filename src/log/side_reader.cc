@@ -19,7 +19,6 @@
 namespace uringfs {
 namespace {
 
-constexpr size_t kPieceBytes = size_t{256} * 1024;
 constexpr uint64_t kBlockBytes = 4096;
 constexpr uint64_t kMaxRingBytes = uint64_t{1} << 30;
 
@@ -118,7 +117,7 @@ std::string GeometryRefusal(const SideHeader& header) {
   return fits ? "" : std::string("its header makes no sense") + kRemoveIt;
 }
 
-std::string HeaderRefusal(const SideHeader& header, uint64_t file_bytes) {
+std::string KindOfHeader(const SideHeader& header) {
   if (std::memcmp(header.magic, kSideMagic, sizeof(kSideMagic)) != 0) {
     return std::string("it is not a side file (magic)") + kRemoveIt;
   }
@@ -127,6 +126,14 @@ std::string HeaderRefusal(const SideHeader& header, uint64_t file_bytes) {
            " and this build knows version " + std::to_string(kSideVersion) +
            " only; recover it with the build that wrote it, or remove it if "
            "the log is good without it";
+  }
+  return "";
+}
+
+std::string HeaderRefusal(const SideHeader& header, uint64_t file_bytes) {
+  std::string strange = KindOfHeader(header);
+  if (!strange.empty()) {
+    return strange;
   }
   if (header.checksum != SideChecksum(header)) {
     return std::string("its header is damaged (checksum)") + kRemoveIt;
@@ -145,6 +152,15 @@ std::string HeaderRefusal(const SideHeader& header, uint64_t file_bytes) {
              : "";
 }
 
+// By inode and birth: the device's number is another one when the same file
+// system is mounted again.
+bool IsItsLog(const Side& side) {
+  const SideHeader& header = side.header;
+  return header.log_inode == side.log.st_ino &&
+         (header.log_birth != 0 ? header.log_birth == side.log_birth
+                                : header.log_device == side.log.st_dev);
+}
+
 std::string StaleReason(const Side& side) {
   char boot_id[sizeof(side.header.boot_id)] = {};
   BootId().copy(boot_id, sizeof(boot_id) - 1);
@@ -154,13 +170,11 @@ std::string StaleReason(const Side& side) {
   if (!side.has_log) {
     return "its log is gone";
   }
-  const bool is_later = side.header.log_birth != 0 && side.log_birth != 0 &&
-                        side.header.log_birth != side.log_birth;
-  if (side.header.log_device != side.log.st_dev ||
-      side.header.log_inode != side.log.st_ino || is_later) {
-    return "its log was replaced by another file";
-  }
-  return "";
+  // With bytes that only the ring has it may be a copy of a database whose
+  // process was killed: not ours to throw away.
+  return IsItsLog(side) || side.words.filled > side.words.written
+             ? ""
+             : "its log was replaced by another file";
 }
 
 // Unseals the words; `side` has its header.
@@ -181,9 +195,10 @@ std::string WordsRefusal(const Side& side, const SidePage& page,
                     std::to_string(origin) + kRemoveIt;
 }
 
-const char* const kLogChanged =
-    "the log has changed since, so the side file does not fit it any more; "
-    "remove the side file if the log is good without it";
+const char* const kLogReplaced =
+    "the log beside it is not the file it was written for: if both are copies "
+    "of a database whose process was killed, recover the original and copy it "
+    "again; else remove the side file";
 
 Status Refuse(Side* side, std::string reason) {
   side->verdict = SideVerdict::kRefused;
@@ -195,6 +210,15 @@ Status BeIdle(Side* side) {
   side->verdict = SideVerdict::kIdle;
   side->reason = "it belongs to no log";
   return Status::Ok();
+}
+
+// Nothing was ever written to it. Only its name tells whose it is.
+Status BeBlank(const std::string& log_path, Side* side) {
+  return side->has_log || LogNumberOf(log_path) > 0
+             ? BeIdle(side)
+             : Refuse(side,
+                      "it is empty, and no log is beside it: perhaps no "
+                      "side file at all");
 }
 
 Status FindLog(const std::string& log_path, Side* side) {
@@ -229,6 +253,12 @@ Status OpenSide(const std::string& log_path, Side* side) {
   if (error == 0) {
     error = side->file.Stat(&side->stat);
   }
+  if (error == EACCES || error == EPERM) {
+    return Status::FromErrno(error,
+                             "open the side file of a log that is open or was "
+                             "killed over (only the log's own user may)",
+                             side->path);
+  }
   if (error != 0) {
     return Status::FromErrno(error, "open the side file", side->path);
   }
@@ -250,13 +280,16 @@ Status JudgeAgainstLog(const std::string& log_path, const SidePage& page,
   if (!status.ok()) {
     return status;
   }
+  std::string reason = WordsRefusal(*side, page, &side->words);
   side->reason = StaleReason(*side);
   if (!side->reason.empty()) {
     side->verdict = SideVerdict::kStale;
     return Status::Ok();
   }
-  std::string reason = WordsRefusal(*side, page, &side->words);
   const uint64_t in_file = std::min(side->words.written, side->words.filled);
+  if (reason.empty() && !IsItsLog(*side)) {
+    reason = kLogReplaced;
+  }
   if (reason.empty() && static_cast<uint64_t>(side->log.st_size) < in_file) {
     reason = kLogChanged;
   }
@@ -275,7 +308,7 @@ Status LookAtSide(const std::string& log_path, Side* side) {
   const auto file_bytes = static_cast<uint64_t>(side->stat.st_size);
   if (file_bytes == 0) {
     // Its maker was killed before it had a size.
-    return BeIdle(side);
+    return BeBlank(log_path, side);
   }
   if (file_bytes < kSideRingOffset) {
     return Refuse(side, std::string("it is cut off") + kRemoveIt);
@@ -286,7 +319,20 @@ Status LookAtSide(const std::string& log_path, Side* side) {
     return Status::FromErrno(error, "read the side file", side->path);
   }
   if (page.state == kSideIdle) {
-    return BeIdle(side);
+    const bool is_blank =
+        page.header.version == 0 && page.header.magic[0] == '\0';
+    if (is_blank) {
+      return BeBlank(log_path, side);
+    }
+    const std::string strange = KindOfHeader(page.header);
+    if (!strange.empty()) {
+      return Refuse(side, strange);
+    }
+  }
+  if (page.state == kSideIdle) {
+    // Again: log and side file may both have been made since.
+    status = FindLog(log_path, side);
+    return status.ok() ? BeIdle(side) : status;
   }
   if (page.state != kSideLive) {
     return Refuse(side, std::string("its state is damaged") + kRemoveIt);
@@ -319,49 +365,6 @@ bool ReadSideWords(const Side& side, SideWords* words) {
          stat.st_size == side.stat.st_size && ReadPage(side.file, &page) == 0 &&
          page.state == kSideLive && IsSame(page.header, side.header) &&
          WordsRefusal(side, page, words).empty();
-}
-
-int ReadSideRing(const Side& side, uint64_t offset, size_t bytes, char* out) {
-  const SideHeader& header = side.header;
-  int error = 0;
-  while (bytes > 0 && error == 0) {
-    const uint64_t seq = side.SeqOf(offset);
-    const uint64_t in_buffer = offset - side.BeginOf(seq);
-    const auto piece = static_cast<size_t>(
-        std::min<uint64_t>(bytes, header.buffer_bytes - in_buffer));
-    const uint64_t slot = seq % header.buffers_count;
-    error = side.file.ReadExactly(
-        kSideRingOffset + slot * header.buffer_bytes + in_buffer, piece, out);
-    offset += piece;
-    out += piece;
-    bytes -= piece;
-  }
-  return error;
-}
-
-Status CompareTail(const PosixFile& log, Side* side) {
-  // A recovery that was killed behind the cut has left nothing behind filled.
-  const uint64_t end = std::min(side->words.written, side->words.filled);
-  std::vector<char> of_log(kPieceBytes);
-  std::vector<char> of_ring(kPieceBytes);
-  for (uint64_t at = side->BeginOf(side->SeqOf(side->words.written)); at < end;
-       at += kPieceBytes) {
-    const auto piece =
-        static_cast<size_t>(std::min<uint64_t>(kPieceBytes, end - at));
-    size_t got = 0;
-    int error = log.ReadAt(at, piece, of_log.data(), &got);
-    if (error == 0) {
-      error = ReadSideRing(*side, at, piece, of_ring.data());
-    }
-    if (error != 0) {
-      return Status::FromErrno(error, "compare the log with its side file",
-                               side->path);
-    }
-    if (got != piece || std::memcmp(of_log.data(), of_ring.data(), got) != 0) {
-      return Refuse(side, kLogChanged);
-    }
-  }
-  return Status::Ok();
 }
 
 bool IsOwnerAlive(const SideHeader& header) {

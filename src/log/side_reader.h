@@ -57,6 +57,10 @@ struct Side {
   }
 };
 
+inline constexpr char kLogChanged[] =
+    "the log has changed since, so the side file does not fit it any more; "
+    "remove the side file if the log is good without it";
+
 // Opens and judges the side file of a log. Errors: those of looking at the
 // two files; a file that is not there is none.
 Status LookAtSide(const std::string& log_path, Side* side);
@@ -75,15 +79,26 @@ bool ReadSideWords(const Side& side, SideWords* words);
 // REQUIRES: kLive; offset >= origin.
 int ReadSideRing(const Side& side, uint64_t offset, size_t bytes, char* out);
 
-// Turns kLive into kRefused if the log does not hold what the ring has below
-// `written`. REQUIRES: kLive; no owner. Errors: those of reading.
-Status CompareTail(const PosixFile& log, Side* side);
+// Turns kLive into kRefused if the log cannot be what the owner has left: it
+// does not hold what the ring has below `written`, or holds something else
+// behind. Then it is newer than the side file, whose last words may have been
+// lost with a file system that went down. REQUIRES: kLive; no owner. Errors:
+// those of reading.
+Status CompareLog(const PosixFile& log, Side* side);
 
 // Whether the process that a header names is there.
 bool IsOwnerAlive(const SideHeader& header);
 
 // Removes the file, unless its name leads to another one by now.
 Status RemoveSide(const Side& side);
+
+// The number of a log named by one, `NNNNNN.log`; 0 otherwise.
+uint64_t LogNumberOf(const std::string& log_path);
+
+// Whether the ring has bytes that the file lacks, and there is a log with a
+// higher number beside it: see RecoveryOptions::refuse_superseded.
+// REQUIRES: kLive.
+bool IsSuperseded(const std::string& log_path, const Side& side);
 
 }  // namespace uringfs
 

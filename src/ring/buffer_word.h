@@ -25,11 +25,13 @@
 // | Open     | Seal              | takes all that's left | Sealed   | writer  |
 // | Open     | Leave             | writers[e] > 0        | Open     | writer  |
 // | Open     | Flip              | writers[!epoch] == 0  | Open     | flusher |
+// | Open     | Freeze            | no writers            | Sealed   | flusher |
 // | Sealed   | Leave             | writers[e] > 0        | Sealed   | writer  |
 // | Sealed   | Take              | no writers            | InFlight | flusher |
 // | InFlight | Recycle           |                       | Free     | flusher |
 //
 // The rotator is the writer whose Seal won; there is one per buffer and lap.
+// A frozen buffer has none: the flusher, who froze it, puts the word back.
 // Anything that is not in this table dies in the function of that event.
 
 #ifndef URINGFS_RING_BUFFER_WORD_H_
@@ -147,6 +149,17 @@ struct BufferWord {
     URINGFS_CHECK_EQ(writers[1 - epoch], 0u);
     BufferWord next = *this;
     next.epoch = 1 - epoch;
+    return next;
+  }
+
+  constexpr bool CanFreeze() const {
+    return phase == BufferPhase::kOpen && !has_writers();
+  }
+
+  constexpr BufferWord Freeze() const {
+    URINGFS_CHECK(CanFreeze());
+    BufferWord next = *this;
+    next.phase = BufferPhase::kSealed;
     return next;
   }
 

@@ -24,6 +24,11 @@ class alignas(kCacheLineBytes) FlushBuffer {
     capacity_ = capacity;
   }
 
+  // Other memory with the same bytes. REQUIRES: frozen, free, or sealed and
+  // without writers, so that nobody looks at data() before he has acquired the
+  // word that Thaw, Install or Recycle stores afterwards.
+  void Move(char* data) { data_ = data; }
+
   char* data() const { return data_; }
 
   // Acquire: whoever acts on the word sees what was published with it: the
@@ -81,6 +86,23 @@ class alignas(kCacheLineBytes) FlushBuffer {
       return false;
     }
     return TryReplace(*seen, seen->Flip());
+  }
+
+  // The flusher's. No claims enter until Thaw. False if a writer is inside or
+  // it is not open, or not the buffer of `lap`.
+  bool TryFreeze(uint32_t lap, BufferWord* seen) {
+    *seen = Load();
+    return seen->lap == lap && seen->CanFreeze() &&
+           TryReplace(*seen, seen->Freeze());
+  }
+
+  // The flusher's: as it was before TryFreeze.
+  void Thaw(const BufferWord& seen) {
+    // [R5] release: where the bytes are now before the word that lets claims
+    // in; pairs with the acquire in TryReplace(). A writer that had read the
+    // word before the freeze acquires this store too: it is the one its
+    // exchange finds.
+    word_.store(BufferWord::Encode(seen), std::memory_order_release);
   }
 
   // The flusher's. False if a writer is still inside or it is not sealed.

@@ -18,7 +18,9 @@
 //      The one exception is a claim longer than the free buffers: its writer
 //      stays the rotator until it has all of it.
 //  (4) The base of a buffer is set before the word that opens it.
-//  (5) The flusher takes a buffer only when it is sealed and has no writers,
+//  (5) The memory changes (TryMove) only while no writer is inside and none can
+//      enter.
+//  (6) The flusher takes a buffer only when it is sealed and has no writers,
 //      and recycles it only when the device has let go of it.
 //
 // THREADS: Reserve, Continue and Leave: any thread. Calls marked FLUSHER: one
@@ -29,6 +31,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 
 #include "src/base/assert.h"
@@ -166,6 +169,16 @@ class FlushRing {
     return BeginOf(seq) + (installed ? word.reserved : buffer_bytes_);
   }
 
+  // The same, where one claim ends and the next will begin. False while a claim
+  // that did not fit is between two buffers.
+  bool TryClaimedEnd(uint64_t* end) const {
+    const uint64_t seq = current_.load(std::memory_order_acquire);
+    bool installed = false;
+    const BufferWord word = Look(seq, &installed);
+    *end = BeginOf(seq) + word.reserved;
+    return installed && word.phase == BufferPhase::kOpen;
+  }
+
   // Whether a claim that did not fit would find a free buffer now.
   bool HasFreeBuffer() const {
     return IsFree(current_.load(std::memory_order_acquire) + 1);
@@ -196,6 +209,34 @@ class FlushRing {
   // FLUSHER. See FlushBuffer::TryFlip.
   bool TryFlip(uint64_t seq, BufferWord* seen) {
     return buffers_[seq % count_].TryFlip(seen);
+  }
+
+  // FLUSHER. Goes on in other memory, `count() * buffer_bytes()` long, with the
+  // bytes of `oldest` and all buffers behind it. False, and nothing was done,
+  // while a writer is inside: this waits for nobody. Claims made meanwhile are
+  // told that it is busy. REQUIRES: nothing is in flight; all buffers below
+  // `oldest` were recycled.
+  bool TryMove(char* memory, uint64_t oldest) {
+    const uint64_t seq = current_.load(std::memory_order_acquire);
+    BufferWord current;
+    if (!buffers_[seq % count_].TryFreeze(LapOf(seq), &current)) {
+      return false;
+    }
+    bool is_quiet = true;
+    for (uint64_t s = oldest; s < seq; ++s) {
+      is_quiet = is_quiet && !buffers_[s % count_].Load().has_writers();
+    }
+    if (is_quiet) {
+      for (uint64_t s = oldest; s <= seq; ++s) {
+        const uint32_t bytes = s < seq ? buffer_bytes_ : current.reserved;
+        std::memcpy(memory + s % count_ * buffer_bytes_, data(s), bytes);
+      }
+      for (uint32_t i = 0; i < count_; ++i) {
+        buffers_[i].Move(memory + uint64_t{i} * buffer_bytes_);
+      }
+    }
+    buffers_[seq % count_].Thaw(current);
+    return is_quiet;
   }
 
   char* data(uint64_t seq) const { return buffers_[seq % count_].data(); }

@@ -62,6 +62,7 @@ bool Run::Lock(const std::vector<std::string>& directories) {
 
 void Run::RecoverOne(const SideFileInfo& info) {
   RecoveryReport report;
+  options_.refuse_superseded = true;
   const Status status = RecoverLog(info.log_path, options_, &report);
   std::string outcome = ToString(report.outcome);
   if (!status.ok()) {

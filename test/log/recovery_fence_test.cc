@@ -153,7 +153,7 @@ TEST_F(RecoveryWaitTest, TheFileGoesToAnotherLog) {
     other.Build();
     std::filesystem::rename(other.side_path(), built_.side_path());
   });
-  EXPECT_EQ(report.outcome, RecoveryOutcome::kRemoved) << report.message;
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kRefused) << report.message;
   EXPECT_TRUE(ReadWholeFile(built_.log_path) ==
               test::Stream(0, built_.written));
 }
@@ -164,7 +164,7 @@ TEST_F(RecoveryWaitTest, TheLogIsReplaced) {
     WriteWholeFile(dir_.File("new"), "new");
     std::filesystem::rename(dir_.File("new"), built_.log_path);
   });
-  EXPECT_EQ(report.outcome, RecoveryOutcome::kRemoved) << report.message;
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kRefused) << report.message;
   EXPECT_EQ(ReadWholeFile(built_.log_path), "new");
 }
 

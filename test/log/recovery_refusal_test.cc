@@ -2,6 +2,7 @@
 //
 // Side files that are worth nothing, or that nobody should trust.
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "src/base/file_identity.h"
 #include "test/log/recovery_fixture.h"
 #include "test/log/side_builder.h"
 #include "test/support/temp_dir.h"
@@ -34,7 +36,6 @@ class RecoveryRefusalTest : public test::RecoveryFixture {};
 TEST_F(RecoveryRefusalTest, AnIdleFileIsRemovedWhateverIsInIt) {
   built_.Prepare();
   built_.state = kSideIdle;
-  built_.header.version = 99;
   built_.ring.resize(10);
   built_.WriteSide();
   ExpectRemoved(SideState::kIdle, "no log");
@@ -43,9 +44,29 @@ TEST_F(RecoveryRefusalTest, AnIdleFileIsRemovedWhateverIsInIt) {
   ExpectRemoved(SideState::kIdle, "no log");
   WriteWholeFile(built_.side_path(), std::string(20480, '\0'));
   ExpectRemoved(SideState::kIdle, "no log");
-  std::filesystem::remove(built_.log_path);
+  built_.log_path = dir_.File("000007.log");
   WriteWholeFile(built_.side_path(), std::string(20480, '\0'));
   ExpectRemoved(SideState::kIdle, "no log");
+}
+
+// Whoever calls his own files so must not lose them.
+TEST_F(RecoveryRefusalTest, AnEmptyFileThatOnlyHasSuchAName) {
+  for (const size_t bytes : {0, 20480}) {
+    built_.log_path = dir_.File("how_to_use");
+    WriteWholeFile(built_.side_path(), std::string(bytes, '\0'));
+    EXPECT_EQ(test::Inspect(built_.log_path).state, SideState::kRefused);
+    const RecoveryReport report = Recover(built_.log_path);
+    EXPECT_EQ(report.outcome, RecoveryOutcome::kRefused) << report.message;
+    EXPECT_TRUE(exists(built_.side_path()));
+  }
+}
+
+TEST_F(RecoveryRefusalTest, AnIdleFileOfAnotherVersion) {
+  built_.Prepare();
+  built_.state = kSideIdle;
+  built_.header.version = 99;
+  built_.WriteSide();
+  ExpectRefused("version 99");
 }
 
 TEST_F(RecoveryRefusalTest, AnotherBoot) {
@@ -63,11 +84,33 @@ TEST_F(RecoveryRefusalTest, TheLogIsGone) {
   ExpectRemoved(SideState::kStale, "gone");
 }
 
-TEST_F(RecoveryRefusalTest, TheLogWasReplaced) {
+TEST_F(RecoveryRefusalTest, TheLogWasReplacedAndHadAllBytes) {
+  built_.written = built_.filled;
   built_.Build();
   WriteWholeFile(dir_.File("new"), ReadWholeFile(built_.log_path));
   std::filesystem::rename(dir_.File("new"), built_.log_path);
   ExpectRemoved(SideState::kStale, "replaced");
+}
+
+// The same file system, mounted again.
+TEST_F(RecoveryRefusalTest, TheDeviceHasAnotherNumberNow) {
+  built_.Prepare();
+  built_.header.log_birth = BirthOf(AT_FDCWD, built_.log_path, 0);
+  ASSERT_NE(built_.header.log_birth, 0u) << "nothing is tested here";
+  ++built_.header.log_device;
+  built_.Sign();
+  built_.WriteSide();
+  ExpectRecovered(built_);
+}
+
+// ---- what is refused
+
+// As a copy of a database whose process was killed.
+TEST_F(RecoveryRefusalTest, TheLogWasReplaced) {
+  built_.Build();
+  WriteWholeFile(dir_.File("new"), ReadWholeFile(built_.log_path));
+  std::filesystem::rename(dir_.File("new"), built_.log_path);
+  ExpectRefused("not the file it was written for");
 }
 
 TEST_F(RecoveryRefusalTest, TheLogHasTheInodeNumberOfAnOlderOne) {
@@ -75,18 +118,30 @@ TEST_F(RecoveryRefusalTest, TheLogHasTheInodeNumberOfAnOlderOne) {
   built_.header.log_birth = 1;
   built_.Sign();
   built_.WriteSide();
-  ExpectRemoved(SideState::kStale, "replaced");
+  ExpectRefused("not the file it was written for");
 }
 
-TEST_F(RecoveryRefusalTest, TheLogIsOnAnotherDevice) {
+// The words went with a file system that went down; the log has more.
+TEST_F(RecoveryRefusalTest, TheLogIsNewerThanTheSideFile) {
   built_.Prepare();
-  ++built_.header.log_device;
-  built_.Sign();
   built_.WriteSide();
-  ExpectRemoved(SideState::kStale, "replaced");
+  for (const uint64_t end : {built_.written + 1, built_.filled + 1,
+                             built_.limit() + 1, built_.limit() + 300000}) {
+    WriteWholeFile(built_.log_path,
+                   test::Stream(0, built_.written) +
+                       std::string(end - built_.written - 1, '\0') + "\x7f");
+    ExpectRefused("changed since");
+  }
 }
 
-// ---- what is refused
+TEST_F(RecoveryRefusalTest, WhatLateWritesLeaveIsNoReason) {
+  built_.Prepare();
+  built_.WriteSide();
+  // More than was promised, a tail block with padding behind it.
+  WriteWholeFile(built_.log_path,
+                 test::Stream(0, built_.filled) + std::string(5000, '\0'));
+  ExpectRecovered(built_);
+}
 
 TEST_F(RecoveryRefusalTest, SymbolicLinks) {
   built_.Build();

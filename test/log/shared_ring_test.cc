@@ -38,7 +38,7 @@ class SharedRingOnFake : public testing::Test {
     LogParts parts;
     EXPECT_TRUE(Workspace::Acquire(0, &parts.workspace).ok());
     parts.opened = FakeDevice::Open(disk);
-    Status status = AcquireSideFile(path_, options, &parts.side);
+    Status status = AcquireSideFile(path_, "", options, &parts.side);
     EXPECT_TRUE(status.ok()) << status.ToString();
     std::unique_ptr<LogEngine> log;
     status = LogEngine::OpenOn(std::move(parts), path_, options, &log);

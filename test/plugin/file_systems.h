@@ -27,12 +27,16 @@ inline std::shared_ptr<rocksdb::FileSystem> MakeUringFs(
   return fs;
 }
 
-// "posix", "uringfs", or "uringfs_pwrite": our fall-back without io_uring.
+// "posix"; "uringfs"; "uringfs_ring", whose WALs have a side file from their
+// first byte on; or "uringfs_pwrite": our fall-back without io_uring.
 inline std::shared_ptr<rocksdb::FileSystem> MakeFs(const std::string& name) {
   if (name == "posix") {
     return rocksdb::FileSystem::Default();
   }
   UringFsOptions options;
+  if (name == "uringfs_ring") {
+    options.wal_ring_after_bytes = 0;
+  }
   if (name == "uringfs_pwrite") {
     options.io_engine = IoEngine::kPwrite;
     options.direct_io = DirectIo::kOff;

@@ -62,13 +62,13 @@ TEST_F(LiveFilesTest, WalsBesideAreWrittenOut) {
   for (const auto& file : {wal, other}) {
     ASSERT_TRUE(file->log()->Append("123").ok());
   }
-  files_.WriteOutWalsBeside(dir_.File("below/000002.log"));
+  files_.LeaveSideFilesBeside(dir_.File("below/000002.log"));
   EXPECT_EQ(wal->log()->hi_written(), 0u);
-  files_.WriteOutWalsBeside(dir_.File("000002.log"));
+  files_.LeaveSideFilesBeside(dir_.File("000002.log"));
   EXPECT_EQ(wal->log()->hi_written(), 3u);
   EXPECT_EQ(other->log()->hi_written(), 0u);
   EXPECT_TRUE(wal->Close().ok());
-  files_.WriteOutWalsBeside(dir_.File("000002.log"));
+  files_.LeaveSideFilesBeside(dir_.File("000002.log"));
 }
 
 TEST_F(LiveFilesTest, ADetachedFileIsHeldUntilItIsRemoved) {

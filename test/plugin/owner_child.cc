@@ -40,7 +40,7 @@ int Serve(const std::string& fifo, const Handler& handler) {
 }
 
 int OwnWal(const std::vector<std::string>& args) {
-  const auto fs = MakeFs("uringfs");
+  const auto fs = MakeFs(args[3]);
   const rocksdb::IOOptions io;
   std::unique_ptr<rocksdb::FSWritableFile> file;
   if (!fs->NewWritableFile(args[1], rocksdb::FileOptions(), &file, nullptr)
@@ -84,7 +84,7 @@ rocksdb::Status Settle(rocksdb::DB* db) {
 }
 
 int OwnDb(const std::vector<std::string>& args) {
-  const EnvByName env("uringfs");
+  const EnvByName env(args[3]);
   rocksdb::Options options = SmallDbOptions(env.get());
   options.wal_dir = args[2];
   std::unique_ptr<rocksdb::DB> db = OpenDb(options, args[1]);
@@ -112,11 +112,11 @@ const RegisterChild kOwnDb("db", &OwnDb);
 }  // namespace
 
 OwnerChild::OwnerChild(const std::string& kind, const std::string& path,
-                       const std::string& wal_dir)
+                       const std::string& wal_dir, const std::string& fs)
     : fifo_(path + ".fifo") {
   EXPECT_EQ(::mkfifo(fifo_.c_str(), 0600), 0);
   child_ = std::make_unique<ChildProcess>(
-      kind, std::vector<std::string>{fifo_, path, wal_dir});
+      kind, std::vector<std::string>{fifo_, path, wal_dir, fs});
   // Both ends, so that a child which dies early blocks nobody.
   commands_ = ::open(fifo_.c_str(), O_RDWR | O_CLOEXEC);
   EXPECT_GE(commands_, 0);

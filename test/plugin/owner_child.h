@@ -31,7 +31,8 @@ class OwnerChild {
   // `path` is the WAL's or the database's; a database keeps its WALs in
   // `wal_dir` unless that is empty. Makes a fifo beside `path`.
   OwnerChild(const std::string& kind, const std::string& path,
-             const std::string& wal_dir = "");
+             const std::string& wal_dir = "",
+             const std::string& fs = "uringfs");
   ~OwnerChild();
   OwnerChild(const OwnerChild&) = delete;
   OwnerChild& operator=(const OwnerChild&) = delete;

@@ -52,20 +52,32 @@ Status FakeDevice::Read(uint64_t offset, char* data, size_t bytes,
 }
 
 // As the page cache does it in time: whole blocks, then the size.
-Status FakeDevice::WriteSmallFile(const char* data, size_t bytes) {
+Status FakeDevice::WriteCached(uint64_t offset, const char* data,
+                               size_t bytes) {
+  const uint64_t begin = AlignDown(offset, kDeviceBlockBytes);
+  const auto head = static_cast<size_t>(offset - begin);
   AlignedBuffer blocks;
-  Status status = AlignedBuffer::Allocate(bytes, &blocks);
+  Status status = AlignedBuffer::Allocate(
+      AlignUp(head + bytes, kDeviceBlockBytes), &blocks);
   if (!status.ok()) {
     return status;
   }
-  std::memcpy(blocks.data(), data, bytes);
+  std::memset(blocks.data(), 0, blocks.bytes());
+  size_t got = 0;
+  status = disk_->Read(begin, blocks.data(), blocks.bytes(), &got);
+  if (!status.ok()) {
+    return status;
+  }
+  std::memcpy(blocks.data() + head, data, bytes);
   Write write;
+  write.offset = begin;
   write.segments[0] = {blocks.data(), static_cast<uint32_t>(blocks.bytes())};
   write.segment_count = 1;
   Submit(&write);
   Write* done = nullptr;
   (void)Reap(1, &done, 1);
-  return write.error == 0 ? Resize(bytes)
+  const uint64_t end = begin + std::max(got, head + bytes);
+  return write.error == 0 ? Resize(end)
                           : Status::FromErrno(write.error, "write", "fake");
 }
 

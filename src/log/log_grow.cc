@@ -1,0 +1,84 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Most logs of a small database hold a few records and are gone again. For
+// them a side file costs more than it saves, so a log that is to have a shared
+// ring begins with a private one, small, and each flush writes through the page
+// cache. Before it holds more than that is good for, its ring moves, bytes and
+// all, into a side file. Small, the file alone is the log, whoever looks at it.
+//
+// TryGrow waits for nobody: who calls it may be who is waited for. If anything
+// is going on it does nothing, and the next append or flush tries again.
+
+#include <mutex>
+#include <utility>
+
+#include "src/base/align.h"
+#include "src/log/log_engine.h"
+#include "src/log/side_pool.h"
+
+namespace uringfs {
+namespace {
+constexpr uint64_t kMaxSmallFlushes = 64;
+}  // namespace
+
+bool LogEngine::IsTooLong(uint64_t more_bytes) const {
+  // relaxed: a hint; it is looked at again under the lock.
+  return is_small_.load(std::memory_order_relaxed) &&
+         (flushes_.load(std::memory_order_relaxed) > kMaxSmallFlushes ||
+          ReservedEnd() + more_bytes > options_.shared_ring_after_bytes);
+}
+
+void LogEngine::TryGrow() {
+  const std::unique_lock<std::shared_mutex> lock(restart_mutex_,
+                                                 std::try_to_lock);
+  if (!lock.owns_lock() || !is_small_.load(std::memory_order_relaxed) ||
+      IsForeign()) {
+    return;
+  }
+  flush_gate_.TryExclusive([&] { GrowAlone(); });
+}
+
+Status LogEngine::FindSide(std::unique_ptr<SideFile>* side) const {
+  const Status status = CheckUsable();
+  if (!status.ok()) {
+    return status;
+  }
+  return AcquireSideFile(path_, WhyDistrusted(path_, identity_), options_,
+                         side);
+}
+
+// REQUIRES: restart_mutex_ and the flush gate are held.
+void LogEngine::GrowAlone() {
+  flusher_.Drain();
+  if (next_side_ == nullptr) {
+    const Status status = FindSide(&next_side_);
+    if (!status.ok()) {
+      ring_reason_ = WhyPrivate(status);
+      flusher_.SetCached(false);
+      StopGrowing();
+      return;
+    }
+  }
+  const uint64_t written = written_.value();
+  if (!ring_.TryMove(next_side_->ring(), ring_.SeqOf(written))) {
+    return;
+  }
+  side_ = std::move(next_side_);
+  // Flush has promised nothing that is not written: it does from here on.
+  side_->Arm(identity_, ring_.BeginOf(0), written);
+  flusher_.SetSide(side_.get());
+  flusher_.SetCached(false);
+  fallback_ring_ = AlignedBuffer();
+  StopGrowing();
+  StartDrain();
+}
+
+// REQUIRES: restart_mutex_ is held.
+void LogEngine::StopGrowing() {
+  is_small_.store(false, std::memory_order_relaxed);
+  if (next_side_ != nullptr) {
+    (void)ReleaseSideFile(path_, std::move(next_side_));
+  }
+}
+
+}  // namespace uringfs
