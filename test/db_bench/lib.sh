@@ -29,7 +29,7 @@ bench() {
                  --seed=1 "$@")
   if [ "$fs" = uringfs ]; then
     command=(env "LD_PRELOAD=$module"
-             "URINGFS_OPTIONS=stats_file=$root/stats"
+             "URINGFS_OPTIONS=stats_file=$root/stats${OPTIONS:+;$OPTIONS}"
              "${command[@]}" --fs_uri=uringfs://)
   fi
   rm -f "$root/stats"

@@ -258,5 +258,32 @@ TEST_F(RecoveryTest, ADirectoryGoesOnBehindAFailure) {
   EXPECT_TRUE(ReadWholeFile(second.log_path) == second.whole());
 }
 
+// Somebody has gone on without the ring's bytes.
+TEST_F(RecoveryTest, ALogWithASuccessorIsRefusedIfAskedFor) {
+  built_.Build();
+  RecoveryOptions options;
+  options.refuse_superseded = true;
+  for (const char* const other : {"000006.log", "8.log.old", "x8.log"}) {
+    test::WriteWholeFile(dir_.File(other), "");
+  }
+  EXPECT_FALSE(test::Inspect(built_.log_path).is_superseded);
+  test::WriteWholeFile(dir_.File("000008.log"), "");
+  EXPECT_TRUE(test::Inspect(built_.log_path).is_superseded);
+  const std::string log = test::ReadWholeFile(built_.log_path);
+  RecoveryReport report;
+  ASSERT_TRUE(RecoverLog(built_.log_path, options, &report).ok());
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kRefused);
+  EXPECT_THAT(report.message, testing::HasSubstr("without uringfs"));
+  EXPECT_EQ(test::ReadWholeFile(built_.log_path), log);
+  EXPECT_TRUE(std::filesystem::exists(built_.side_path()));
+  // One that lacks nothing has only its padding cut.
+  built_.written = built_.filled;
+  built_.padding = 100;
+  built_.Build();
+  ASSERT_TRUE(RecoverLog(built_.log_path, options, &report).ok());
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kRecovered) << report.message;
+  EXPECT_EQ(test::ReadWholeFile(built_.log_path), built_.whole());
+}
+
 }  // namespace
 }  // namespace uringfs

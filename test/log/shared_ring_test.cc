@@ -192,6 +192,24 @@ TEST_F(SharedRingOnFake, NothingOfAFailedAppendStaysPromised) {
   EXPECT_EQ(side.Recover(disk->Image()), StreamBytes(0, 5000));
 }
 
+TEST_F(SharedRingOnFake, NothingIsPromisedThatEndsWithinAnAppend) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpen(disk, SharedRing());
+  constexpr uint64_t kRecord = 50001;  // beyond the ring
+  std::atomic<bool> is_over{false};
+  std::thread syncer([&] {
+    while (!is_over) {
+      ASSERT_TRUE(log->Sync().ok());
+      ASSERT_EQ(SideImage(path_).filled() % kRecord, 0u);
+    }
+  });
+  for (uint64_t i = 0; i < 300; ++i) {
+    ASSERT_TRUE(Append(log.get(), StreamBytes(i * kRecord, kRecord)).ok());
+  }
+  is_over = true;
+  syncer.join();
+}
+
 TEST_F(SharedRingOnFake, FlushWaitsForWritersBelow) {
   auto disk = FakeDisk::Create();
   auto log = MustOpen(disk, SharedRing());

@@ -4,8 +4,12 @@
 // that cannot have one.
 
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 
@@ -136,6 +140,99 @@ TEST_F(SideFileTest, AResumedLogIsRecoveredFirst) {
   EXPECT_FALSE(status.ok()) << "another writer has it";
   ASSERT_TRUE(log->Close().ok());
   EXPECT_EQ(ReadWholeFile(path), StreamBytes(0, 10010));
+}
+
+// The idle side file of its former life is not taken for the new one's: it
+// is removed when the log is recovered, and has no name any more.
+TEST_F(SideFileTest, AResumedLogBesideAnOpenOneHasASideFileWithAName) {
+  auto other = MustOpen("other.log");
+  {
+    auto log = MustOpen("a.log");
+    ASSERT_TRUE(log->Append("12345").ok());
+    ASSERT_TRUE(log->Close().ok());
+  }
+  ASSERT_TRUE(Exists(Side("a.log"))) << "nothing is tested here";
+  LogOptions resume = SharedRing();
+  resume.open_mode = OpenMode::kResume;
+  auto log = MustOpen("a.log", resume);
+  ASSERT_TRUE(log->Append(StreamBytes(5, 1000)).ok());
+  ASSERT_TRUE(log->Flush().ok());
+  ASSERT_TRUE(Exists(Side("a.log")));
+  EXPECT_EQ(SideImage(dir_.File("a.log"))
+                .Recover(ReadWholeFile(dir_.File("a.log")).substr(0, 5)),
+            "12345" + StreamBytes(5, 1000));
+}
+
+// A name that an idle side file had may be a live one's by now.
+TEST_F(SideFileTest, NobodyTakesALiveSideFile) {
+  auto other = MustOpen("other.log");
+  { auto log = MustOpen("a.log"); }
+  ASSERT_TRUE(Exists(Side("a.log"))) << "nothing is tested here";
+  auto first = MustOpen("a.log", SharedRing(8192, 4));
+  ASSERT_TRUE(first->Append("first").ok());
+  ASSERT_TRUE(first->Flush().ok());
+  auto second = MustOpen("b.log");
+  ASSERT_TRUE(second->Append("second").ok());
+  ASSERT_TRUE(second->Flush().ok());
+  EXPECT_EQ(SideImage(dir_.File("a.log")).Recover(""), "first");
+  EXPECT_EQ(SideImage(dir_.File("b.log")).Recover(""), "second");
+}
+
+// Nobody would recover it.
+TEST_F(SideFileTest, ALogByASymbolicLinkHasAPrivateRing) {
+  for (const uint64_t small : {0u, 100u}) {
+    std::ofstream(dir_.File("target"), std::ios::trunc);
+    std::filesystem::create_symlink(dir_.File("target"), dir_.File("a.log"));
+    LogOptions options = SharedRing();
+    options.shared_ring_after_bytes = small;
+    std::unique_ptr<LogStore> log;
+    ASSERT_TRUE(LogStore::Open(dir_.File("a.log"), options, &log).ok());
+    ASSERT_TRUE(log->Append(StreamBytes(0, 9000)).ok());
+    EXPECT_TRUE(log->io_choice().lost_shared_ring);
+    EXPECT_FALSE(Exists(Side("a.log")));
+    ASSERT_TRUE(log->Flush().ok());
+    EXPECT_EQ(ReadWholeFile(dir_.File("target")).substr(0, 9000),
+              StreamBytes(0, 9000));
+    ASSERT_TRUE(log->Close().ok());
+    std::filesystem::remove(dir_.File("a.log"));
+  }
+}
+
+TEST_F(SideFileTest, SomebodyElsesLogHasAPrivateRing) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can open what is somebody else's";
+  }
+  std::ofstream(dir_.File("a.log")) << "12345";
+  ASSERT_EQ(::chown(dir_.File("a.log").c_str(), 65534, 65534), 0);
+  LogOptions resume = SharedRing();
+  resume.open_mode = OpenMode::kResume;
+  std::unique_ptr<LogStore> log;
+  ASSERT_TRUE(LogStore::Open(dir_.File("a.log"), resume, &log).ok());
+  EXPECT_TRUE(log->io_choice().lost_shared_ring);
+}
+
+// A child of fork has the descriptor, and would go on holding the lock.
+TEST_F(SideFileTest, AClosedLogIsFreeThoughAChildLives) {
+  auto log = MustOpen("a.log");
+  ASSERT_TRUE(log->Append("12345").ok());
+  int pipe[2];
+  ASSERT_EQ(::pipe(pipe), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char byte = 0;
+    ::close(pipe[1]);
+    (void)!::read(pipe[0], &byte, 1);
+    ::_exit(0);
+  }
+  ASSERT_TRUE(log->Close().ok());
+  LogOptions resume = SharedRing();
+  resume.open_mode = OpenMode::kResume;
+  std::unique_ptr<LogStore> again;
+  const Status status = LogStore::Open(dir_.File("a.log"), resume, &again);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  ::close(pipe[1]);
+  ::close(pipe[0]);
+  EXPECT_EQ(::waitpid(child, nullptr, 0), child);
 }
 
 TEST_F(SideFileTest, WithoutASideFileTheRingIsPrivateAndSaysWhy) {

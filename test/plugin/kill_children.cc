@@ -128,17 +128,33 @@ Plan PlanOf(const std::vector<std::string>& args) {
 }
 
 // Opens in a mode that takes a torn tail: the killer looks at the strict ones.
-void OpenOrGiveUp(KillDb* db, Board* board) {
+void OpenOrGiveUp(KillDb* db, Board* board, rocksdb::WALRecoveryMode mode) {
   board->phase.store(Board::kOpening);
-  MustBeOk(board, "Open",
-           db->Open(rocksdb::WALRecoveryMode::kPointInTimeRecovery));
+  MustBeOk(board, "Open", db->Open(mode));
+}
+
+// In every other mode RocksDB 7.8 opens without a word and recycles nothing.
+rocksdb::WALRecoveryMode WriterMode(const Plan& plan) {
+  return plan.scenario->recycle
+             ? rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords
+             : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+}
+
+void MustRecycleAsAsked(const KillDb& db, Board* board) {
+  const size_t asked = db.plan().scenario->recycle ? kRecycledWals : 0;
+  const size_t got = db.get()->GetDBOptions().recycle_log_file_num;
+  if (got != asked) {
+    GiveUp(board, "recycle_log_file_num is " + std::to_string(got) + ", not " +
+                      std::to_string(asked));
+  }
 }
 
 int Write(const std::vector<std::string>& args) {
   const BoardMapping mapping(args.at(0));
   Board* const board = mapping.get();
   KillDb db(PlanOf(args), "uringfs", args[0]);
-  OpenOrGiveUp(&db, board);
+  OpenOrGiveUp(&db, board, WriterMode(db.plan()));
+  MustRecycleAsAsked(db, board);
   const std::string wrong = Settle(db, board);
   if (!wrong.empty()) {
     GiveUp(board, wrong);
@@ -163,7 +179,8 @@ const RegisterChild kWrite(kWriterChild, &Write);
 int Reopen(const std::vector<std::string>& args) {
   const BoardMapping mapping(args.at(0));
   KillDb db(PlanOf(args), args.at(3), args[0]);
-  OpenOrGiveUp(&db, mapping.get());
+  OpenOrGiveUp(&db, mapping.get(),
+               rocksdb::WALRecoveryMode::kPointInTimeRecovery);
   mapping.get()->phase.store(Board::kOpen);
   while (true) {
     ::pause();

@@ -81,9 +81,11 @@ std::vector<Scenario> MakeScenarios() {
        .parts = 1,
        .tiny_ring = true,
        .may_tear = true},
+      // Of one family: with more of them RocksDB 7.8 follows a null pointer as
+      // soon as it recycles, on posix too.
       {.name = "recycled WALs",
        .threads = 2,
-       .families = 2,
+       .families = 1,
        .parts = 1,
        .beside = Beside::kFlush,
        .recycle = true},
@@ -258,7 +260,7 @@ rocksdb::Options OptionsOf(const Plan& plan, const std::string& root,
   options.avoid_flush_during_recovery = plan.keep_wals;
   options.enable_pipelined_write = plan.pipelined;
   options.manual_wal_flush = plan.scenario->manual_flush;
-  options.recycle_log_file_num = plan.scenario->recycle ? 2 : 0;
+  options.recycle_log_file_num = plan.scenario->recycle ? kRecycledWals : 0;
   if (plan.own_wal_dir) {
     options.wal_dir = WalDir(root);
   }

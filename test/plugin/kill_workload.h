@@ -45,6 +45,8 @@ struct Scenario {
 };
 
 constexpr uint32_t kMaxThreads = 4;
+// So many old WALs are kept to become new ones, where that is asked for.
+constexpr size_t kRecycledWals = 2;
 const std::vector<Scenario>& Scenarios();
 
 // A scenario, and what else the seed decides about a database.

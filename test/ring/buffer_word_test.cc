@@ -123,6 +123,23 @@ TEST(BufferWordTest, FlipSendsNewClaimsToAnEmptyCounter) {
   }
 }
 
+TEST(BufferWordTest, FreezeNeedsAnOpenBufferWithoutWriters) {
+  for (const BufferWord& w : AllKindsOfStates()) {
+    const bool legal = IsOpen(w) && w.writers[0] == 0 && w.writers[1] == 0;
+    ASSERT_EQ(w.CanFreeze(), legal);
+    if (!legal) {
+      continue;
+    }
+    const BufferWord next = w.Freeze();
+    EXPECT_EQ(next.phase, BufferPhase::kSealed);
+    EXPECT_FALSE(next.CanSeal());
+    EXPECT_FALSE(next.CanReserve(1, kCapacity));
+    BufferWord back = next;
+    back.phase = BufferPhase::kOpen;
+    EXPECT_TRUE(back == w) << "nothing else has changed";
+  }
+}
+
 TEST(BufferWordTest, TakeThenRecycleCountsALap) {
   for (const BufferWord& w : AllKindsOfStates()) {
     if (!w.is_ready()) {

@@ -32,10 +32,12 @@ struct Shape {
   uint32_t longest;
 };
 
-void RunSchedule(uint64_t seed, const Shape& shape) {
+// Returns how often the ring went on in other memory.
+uint64_t RunSchedule(uint64_t seed, const Shape& shape) {
   SCOPED_TRACE(test::SeedTrace(seed));
   RingHarness<ScheduledAtomic> harness(shape.buffer_bytes, shape.buffers);
   uint32_t writers_left = shape.writers;
+  uint64_t moves = 0;
   test::Begins begins(shape.writers);
   std::vector<std::function<void()>> bodies;
   for (uint32_t writer = 0; writer < shape.writers; ++writer) {
@@ -53,6 +55,9 @@ void RunSchedule(uint64_t seed, const Shape& shape) {
   bodies.emplace_back([&] {
     Random random(seed * 1000 + 999);
     while (writers_left > 0) {
+      if (random.OneIn(8) && harness.TryMove()) {
+        ++moves;
+      }
       if (!harness.FlushOne() || random.OneIn(2)) {
         harness.FlushPartOfCurrent();
       }
@@ -70,17 +75,23 @@ void RunSchedule(uint64_t seed, const Shape& shape) {
   EXPECT_EQ(test::ExpectWholeRecords(harness.stream(), &begins),
             uint64_t{shape.writers} * shape.records);
   EXPECT_EQ(harness.stream().size(), harness.ring().reserved_end());
+  uint64_t claimed = 0;
+  EXPECT_TRUE(harness.ring().TryClaimedEnd(&claimed));
+  EXPECT_EQ(claimed, harness.stream().size());
+  return moves;
 }
 
 void RunManySchedules(uint64_t first_seed, int count) {
+  uint64_t moves = 0;
   for (int i = 0; i < count && !testing::Test::HasFailure(); ++i) {
     const uint64_t seed = first_seed + i;
     // Small buffers and records near their size make every step a rotation.
-    RunSchedule(seed, {64, 2, 2, 6, 60});
-    RunSchedule(seed, {64, 2, 3, 5, 400});
-    RunSchedule(seed, {128, 3, 3, 6, 200});
-    RunSchedule(seed, {256, 4, 2, 8, 1500});
+    moves += RunSchedule(seed, {64, 2, 2, 6, 60});
+    moves += RunSchedule(seed, {64, 2, 3, 5, 400});
+    moves += RunSchedule(seed, {128, 3, 3, 6, 200});
+    moves += RunSchedule(seed, {256, 4, 2, 8, 1500});
   }
+  EXPECT_GT(moves, static_cast<uint64_t>(count)) << "too few to mean anything";
 }
 
 TEST(FlushRingScheduleTest, EveryRecordArrivesOnceAndWhole) {

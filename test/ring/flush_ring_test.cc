@@ -4,6 +4,7 @@
 
 #include "src/ring/flush_ring.h"
 
+#include <cstring>
 #include <string>
 
 #include "test/ring/ring_harness.h"
@@ -174,6 +175,62 @@ TEST(FlushRingTest, RestartContinuesWithinABlock) {
   ASSERT_EQ(ring.Reserve(5, &claim), ClaimOutcome::kClaimed);
   EXPECT_EQ(claim.begin, 8192u + 77);
   EXPECT_EQ(claim.parts[0].data, memory.data() + 77);
+}
+
+TEST(FlushRingTest, MovesOnlyWhileNobodyIsInside) {
+  RingHarness<std::atomic> harness(kBytes, 3);
+  FlushRing<>& ring = harness.ring();
+  const auto never = [] { FAIL() << "nothing to wait for"; };
+  std::string all = MakeRecord(0, 0, 5000);
+  harness.Append(all, never);
+  Claim slow;
+  ASSERT_EQ(ring.Reserve(100, &slow), ClaimOutcome::kClaimed);
+  EXPECT_FALSE(harness.TryMove()) << "a writer is in the current buffer";
+  // The refusal has changed nothing: claims go on.
+  Claim split;
+  ASSERT_EQ(ring.Reserve(kBytes, &split), ClaimOutcome::kClaimed);
+  ASSERT_EQ(split.part_count, 2u);
+  EXPECT_FALSE(harness.TryMove()) << "and now in the one before";
+  const std::string record = MakeRecord(0, 1, 100);
+  std::memcpy(slow.parts[0].data, record.data(), 100);
+  LeaveAll(&ring, slow);
+  const std::string long_record = MakeRecord(0, 2, kBytes);
+  std::memcpy(split.parts[0].data, long_record.data(), split.parts[0].bytes);
+  std::memcpy(split.parts[1].data, long_record.data() + split.parts[0].bytes,
+              split.parts[1].bytes);
+  LeaveAll(&ring, split);
+  EXPECT_TRUE(harness.TryMove());
+  all += record + long_record;
+  const std::string last = MakeRecord(0, 3, 200);
+  harness.Append(last, never);
+  all += last;
+  while (harness.FlushOne()) {
+  }
+  harness.FlushPartOfCurrent();
+  harness.FlushPartOfCurrent();
+  EXPECT_TRUE(harness.stream() == all);
+}
+
+TEST(FlushRingTest, AClaimBetweenTwoBuffersHasNoEnd) {
+  std::string memory(kBytes * 2, '\0');
+  FlushRing<> ring(memory.data(), kBytes, 2);
+  uint64_t end = 0;
+  Claim big;
+  ASSERT_EQ(ring.Reserve(kBytes * 3 + 10, &big), ClaimOutcome::kClaimed);
+  ASSERT_TRUE(big.is_rotating);
+  EXPECT_FALSE(ring.TryClaimedEnd(&end));
+  std::string elsewhere(kBytes * 2, '\0');
+  EXPECT_FALSE(ring.TryMove(elsewhere.data(), 0));
+  LeaveAll(&ring, big);
+  for (uint64_t seq = 0; big.is_rotating; ++seq) {
+    EXPECT_FALSE(ring.TryClaimedEnd(&end));
+    ASSERT_TRUE(ring.TryTake(seq));
+    ring.Recycle(seq);
+    ASSERT_EQ(ring.Continue(&big), ClaimOutcome::kClaimed);
+    LeaveAll(&ring, big);
+  }
+  EXPECT_TRUE(ring.TryClaimedEnd(&end));
+  EXPECT_EQ(end, kBytes * 3 + 10u);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #ifndef URINGFS_TEST_RING_RING_HARNESS_H_
 #define URINGFS_TEST_RING_RING_HARNESS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -144,10 +145,26 @@ class RingHarness {
     }
   }
 
+  // Goes on in other memory, if no writer is inside. The old one is wiped, so
+  // that whoever still uses it is found out.
+  bool TryMove() {
+    std::string memory(memory_.size(), '\xdd');
+    if (!ring_.TryMove(memory.data(), next_)) {
+      return false;
+    }
+    memory_.swap(memory);
+    std::fill(memory.begin(), memory.end(), '\xcc');
+    graves_.push_back(std::move(memory));
+    return true;
+  }
+
  private:
   void FillAndLeave(const std::string& record, const Claim& claim, size_t* at) {
     for (uint32_t i = 0; i < claim.part_count; ++i) {
       const ClaimPart& part = claim.parts[i];
+      // An atomic operation, so that a scheduler may let others go on between
+      // claim and bytes.
+      (void)ring_.HasFreeBuffer();
       std::memcpy(part.data, record.data() + *at, part.bytes);
       *at += part.bytes;
       (void)ring_.Leave(part);
@@ -163,6 +180,7 @@ class RingHarness {
   }
 
   std::string memory_;
+  std::vector<std::string> graves_;
   FlushRing<Atom> ring_;
   // The flusher's.
   uint64_t next_ = 0;
