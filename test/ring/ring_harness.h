@@ -162,9 +162,11 @@ class RingHarness {
   void FillAndLeave(const std::string& record, const Claim& claim, size_t* at) {
     for (uint32_t i = 0; i < claim.part_count; ++i) {
       const ClaimPart& part = claim.parts[i];
-      // An atomic operation, so that a scheduler may let others go on between
-      // claim and bytes.
-      (void)ring_.HasFreeBuffer();
+      // Atomic operations, so that a scheduler may let others go a long way
+      // between claim and bytes.
+      for (int pause = 0; pause < 6; ++pause) {
+        (void)ring_.HasFreeBuffer();
+      }
       std::memcpy(part.data, record.data() + *at, part.bytes);
       *at += part.bytes;
       (void)ring_.Leave(part);
