@@ -90,9 +90,16 @@ rdb::IOStatus UringFileSystem::ReuseWritableFile(
     std::unique_ptr<rdb::FSWritableFile>* result, rdb::IODebugContext* dbg) {
   // The old file may still be open; its last act, cutting the file to size,
   // must not hit the new one. So the new file is another inode, and nothing
-  // of the old bytes is reused.
-  rdb::IOStatus status = RenameFile(old_path, path, options.io_options, dbg);
-  return status.ok() ? NewWritableFile(path, options, result, dbg) : status;
+  // of the old bytes is reused. In this order a kill in between never leaves
+  // old records under the new number.
+  rdb::IOStatus status = NewWritableFile(path, options, result, dbg);
+  if (status.ok()) {
+    status = DeleteFile(old_path, options.io_options, dbg);
+  }
+  if (!status.ok()) {
+    result->reset();
+  }
+  return status;
 }
 
 rdb::IOStatus UringFileSystem::NewSequentialFile(

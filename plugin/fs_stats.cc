@@ -70,6 +70,7 @@ void Add(const LogStats& from, LogStats* to) {
   to->device_writes += from.device_writes;
   to->device_bytes += from.device_bytes;
   to->device_flushes += from.device_flushes;
+  to->durable_writes += from.durable_writes;
   to->stable_advances += from.stable_advances;
   to->space_waits += from.space_waits;
 }
@@ -90,6 +91,7 @@ void AppendKindLine(const std::string& kind, const KindTotals& totals,
   AppendToken(kind + "_device_writes", log.device_writes, text);
   AppendToken(kind + "_device_bytes", log.device_bytes, text);
   AppendToken(kind + "_device_flushes", log.device_flushes, text);
+  AppendToken(kind + "_durable_writes", log.durable_writes, text);
   AppendToken(kind + "_stable_advances", log.stable_advances, text);
   AppendToken(kind + "_space_waits", log.space_waits, text);
   text->append("\n");

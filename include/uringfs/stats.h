@@ -17,6 +17,7 @@ struct LogStats {
   uint64_t device_writes = 0;    // counter: writes handed to the device
   uint64_t device_bytes = 0;     // counter: bytes of those, padding included
   uint64_t device_flushes = 0;   // counter: fdatasync, fsync
+  uint64_t durable_writes = 0;   // counter: syncs that were one RWF_DSYNC write
   uint64_t stable_advances = 0;  // counter: times hi_stable moved
   uint64_t space_waits = 0;      // counter: waits for a free buffer
 };

@@ -80,6 +80,10 @@ class Device {
   // alignment as above, 0 < bytes() <= kMaxWriteBytes.
   virtual void Submit(Write* write) = 0;
 
+  // The same, but it is carried out in this call, and Reap tells next. For a
+  // write that is waited for anyway: it spares the hand-over and the wake-up.
+  virtual void WriteNow(Write* write) = 0;
+
   // Collects completed writes into done[0, capacity), waiting until at least
   // `min_count` have come. Returns how many. REQUIRES: min_count <= capacity,
   // min_count <= in_flight().

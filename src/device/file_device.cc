@@ -57,6 +57,12 @@ Status FileDevice::Read(uint64_t offset, char* data, size_t bytes,
   return file_->Read(offset, data, bytes, got);
 }
 
+void FileDevice::WriteNow(Write* write) {
+  Admit(write);
+  file_->FinishByPwrite(write);
+  Finish(write);
+}
+
 Status FileDevice::WriteCached(uint64_t offset, const char* data,
                                size_t bytes) {
   URINGFS_CHECK_EQ(in_flight_, 0u);

@@ -27,6 +27,7 @@ class FileDevice : public Device {
   FileDevice(const FileDevice&) = delete;
   FileDevice& operator=(const FileDevice&) = delete;
 
+  void WriteNow(Write* write) override;
   Status MakeDurable(SyncKind kind) override;
   Status Resize(uint64_t bytes) override;
   Status Read(uint64_t offset, char* data, size_t bytes, size_t* got) override;

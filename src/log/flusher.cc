@@ -113,7 +113,8 @@ bool Flusher::SubmitReady(uint64_t wanted) {
   while (error_.ok() && !is_tail_in_flight_ &&
          device_->in_flight() < flights_.size() &&
          NextRange(wanted, &begin, &end)) {
-    is_cached_ ? WriteCached(begin, end) : Issue(begin, end);
+    is_cached_ ? WriteCached(begin, end)
+               : Issue(begin, end, /*is_durable=*/false);
     moved = true;
   }
   return moved;
@@ -163,7 +164,19 @@ uint64_t Flusher::FilledEnd(uint64_t seq) {
   return 0;
 }
 
-void Flusher::Issue(uint64_t begin, uint64_t end) {
+bool Flusher::TryWriteDurably(uint64_t offset) {
+  URINGFS_CHECK_EQ(device_->in_flight(), 0u);
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  if (!error_.ok() || !NextRange(offset, &begin, &end) || end < offset) {
+    return false;
+  }
+  Issue(begin, end, /*is_durable=*/true);
+  Drain();
+  return true;
+}
+
+void Flusher::Issue(uint64_t begin, uint64_t end, bool is_durable) {
   Flight* flight = FreeFlight();
   flight->begin = begin;
   flight->end = end;
@@ -195,7 +208,8 @@ void Flusher::Issue(uint64_t begin, uint64_t end) {
   physical_end_ = std::max(physical_end_, AlignUp(end, kDeviceBlockBytes));
   CountOne(&counters_.writes);
   counters_.bytes.fetch_add(write.bytes(), std::memory_order_relaxed);
-  device_->Submit(&write);
+  write.dsync = is_durable;
+  is_durable ? device_->WriteNow(&write) : device_->Submit(&write);
 }
 
 // REQUIRES: the ring is private: no side file is told.

@@ -71,6 +71,12 @@ class Flusher {
   // Waits until nothing is in flight; submits nothing.
   void Drain();
 
+  // Writes the stream below `offset` by one write that is durable when it is
+  // complete. False: nothing was done, because it takes more than one or a
+  // writer is still inside. A durable write says nothing of the bytes in front
+  // of it. REQUIRES: serialised; nothing is in flight; not cached.
+  bool TryWriteDurably(uint64_t offset);
+
   // Drains, then makes the file exactly `bytes` long if it is not.
   Status CutTo(uint64_t bytes);
 
@@ -106,7 +112,7 @@ class Flusher {
   bool SubmitReady(uint64_t wanted);
   bool NextRange(uint64_t wanted, uint64_t* begin, uint64_t* end);
   uint64_t FilledEnd(uint64_t seq);
-  void Issue(uint64_t begin, uint64_t end);
+  void Issue(uint64_t begin, uint64_t end, bool is_durable);
   void WriteCached(uint64_t begin, uint64_t end);
   void RecycleWritten();
   Flight* FreeFlight();

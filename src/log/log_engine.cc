@@ -358,6 +358,7 @@ LogStats LogEngine::stats() const {
   stats.device_bytes =
       flusher_.counters().bytes.load(std::memory_order_relaxed);
   stats.device_flushes = device_flushes_.load(std::memory_order_relaxed);
+  stats.durable_writes = durable_writes_.load(std::memory_order_relaxed);
   stats.stable_advances = stable_advances_.load(std::memory_order_relaxed);
   stats.space_waits = space_waits_.load(std::memory_order_relaxed);
   return stats;

@@ -122,6 +122,8 @@ class LogEngine final : private Drainable {
   Status FlushTo(uint64_t offset);
   Status SyncUpTo(uint64_t offset, SyncKind kind);
   void LeadSync(SyncKind kind);
+  bool MayWriteDurably(SyncKind kind) const;
+  bool LeadDurableWrite(uint64_t offset);
   Status TruncateAlone(uint64_t size);
   Status RestartAt(uint64_t offset, uint64_t physical);
   bool IsTooLong(uint64_t more_bytes) const;
@@ -188,6 +190,7 @@ class LogEngine final : private Drainable {
   std::atomic<uint64_t> flushes_{0};
   std::atomic<uint64_t> syncs_{0};
   std::atomic<uint64_t> device_flushes_{0};
+  std::atomic<uint64_t> durable_writes_{0};
   std::atomic<uint64_t> stable_advances_{0};
   std::atomic<uint64_t> space_waits_{0};
 };

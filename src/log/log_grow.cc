@@ -39,7 +39,7 @@ void LogEngine::TryGrow() {
 }
 
 Status LogEngine::FindSide(std::unique_ptr<SideFile>* side) const {
-  const Status status = CheckUsable();
+  Status status = CheckUsable();
   if (!status.ok()) {
     return status;
   }

@@ -50,7 +50,7 @@ Status FindRing(const std::string& path, const LogOptions& options,
     parts->starts_small =
         parts->ring_reason.empty() && SideFile::Clear(path).ok();
   } else {
-    const Status status =
+    Status status =
         AcquireSideFile(path, WhyDistrusted(path, parts->opened.identity),
                         options, &parts->side);
     if (status.ok()) {

@@ -35,7 +35,10 @@ Status LogEngine::SyncTo(uint64_t offset, SyncKind kind) {
 // REQUIRES: restart_mutex_ is shared.
 Status LogEngine::SyncUpTo(uint64_t offset, SyncKind kind) {
   CountOne(&syncs_);
-  Status status = FlushTo(offset);
+  const bool may_write_durably = MayWriteDurably(kind);
+  // Written here where that takes a flush anyway, so that it goes on while
+  // another thread's flush is under way.
+  Status status = may_write_durably ? PublishTo(offset) : FlushTo(offset);
   if (!status.ok()) {
     return status;
   }
@@ -50,14 +53,50 @@ Status LogEngine::SyncUpTo(uint64_t offset, SyncKind kind) {
         return is_done || !CheckUsable().ok();
       },
       [&] {
-        LeadSync(kind);
+        if (!MayWriteDurably(kind) || !LeadDurableWrite(offset)) {
+          // A no-op if it is written already.
+          (void)WriteTo(offset);
+          LeadSync(kind);
+        }
         is_done = CheckUsable().ok();
       });
   return is_done ? Status::Ok() : CheckUsable();
 }
 
-// The only place where hi_stable moves: the value of the written watermark is
-// taken before the flush is issued, so the flush covers all of it.
+// Whether one durable write may be all that a sync takes: all that was written
+// is durable, and so is the file. A hint until the sync gate is led; data files
+// are cut to size besides, and a private ring is written out by each Flush.
+bool LogEngine::MayWriteDurably(SyncKind kind) const {
+  return kind == SyncKind::kData && side_ != nullptr &&
+         !flushes_to_file_.load(std::memory_order_relaxed) &&
+         options_.write_mode == WriteMode::kSerialised &&
+         stable_.value() == written_.value() &&
+         metadata_stable_.load(std::memory_order_acquire) ==
+             metadata_version_.load(std::memory_order_acquire);
+}
+
+// REQUIRES: the sync gate is led. False: nothing was done.
+bool LogEngine::LeadDurableWrite(uint64_t offset) {
+  bool is_done = false;
+  flush_gate_.Exclusive([&] {
+    flusher_.Drain();
+    // Asked again: the drainer may have written something that is not durable,
+    // and a durable write behind it would leave a hole in front of itself.
+    is_done =
+        stable_.value() == written_.value() && flusher_.TryWriteDurably(offset);
+    if (flusher_.has_failed()) {
+      Fail(flusher_.error());
+    } else if (is_done && stable_.AdvanceTo(written_.value())) {
+      CountOne(&stable_advances_);
+      CountOne(&durable_writes_);
+    }
+  });
+  return is_done;
+}
+
+// With LeadDurableWrite the only place where hi_stable moves: the value of the
+// written watermark is taken before the flush is issued, so the flush covers
+// all of it.
 void LogEngine::LeadSync(SyncKind kind) {
   const uint64_t version = metadata_version_.load(std::memory_order_acquire);
   uint64_t written = written_.value();

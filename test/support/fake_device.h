@@ -28,6 +28,7 @@ class FakeDevice : public Device {
   static OpenedDevice Open(std::shared_ptr<FakeDisk> disk);
 
   void Submit(Write* write) override;
+  void WriteNow(Write* write) override { Submit(write); }
   size_t Reap(size_t min_count, Write** done, size_t capacity) override;
   Status MakeDurable(SyncKind kind) override;
   Status Resize(uint64_t bytes) override;

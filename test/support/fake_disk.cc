@@ -260,6 +260,8 @@ void FakeDisk::Complete(InFlight done) {
   event.state = State::kReaped;
   event.data_durable = done.write->dsync;
   event.changes_size = event.end() > image_.size();
+  // RWF_DSYNC: with the metadata that its bytes are found by.
+  event.meta_durable = done.write->dsync && event.changes_size;
   Overwrite(&image_, event.offset, event.bytes.data(), event.bytes.size());
 }
 

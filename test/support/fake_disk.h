@@ -10,7 +10,8 @@
 //   data_durable   set for every write that was reaped when a flush succeeded,
 //                  and for a DSYNC write when it is reaped (its own bytes only)
 //   meta_durable   set for every event that was complete when a flush
-//                  succeeded: what it did to the size is on the media
+//                  succeeded: what it did to the size is on the media; and for
+//                  a DSYNC write that made the file longer
 //
 // Everything else may or may not be found after power loss. A flush that
 // fails makes the writes before it *uncertain for ever*: a later flush that
