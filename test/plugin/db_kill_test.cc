@@ -21,6 +21,7 @@
 #include "test/support/temp_dir.h"
 
 #include "gtest/gtest.h"
+#include "uringfs/recovery.h"
 
 namespace uringfs::test {
 namespace {
@@ -180,12 +181,33 @@ class Round {
 
   // A ring that died with its process left what the device had of a record
   // that lay across two buffers.
-  bool MayTear() const { return plan_.scenario->may_tear || !ring_is_shared_; }
+  bool MayTear() const {
+    return plan_.scenario->may_tear || !ring_is_shared_ || HasCutWrite();
+  }
+
+  // A WAL that is too small for a side file is written through the page cache,
+  // and a kill may end such a write behind any page of it, as on posix.
+  bool HasCutWrite() const {
+    const uint64_t page = 4096;
+    for (const std::string& dir : Dirs()) {
+      for (const std::string& name : NamesIn(dir)) {
+        const std::string path = dir + "/" + name;
+        if (std::filesystem::path(name).extension() == ".log" &&
+            !std::filesystem::exists(SideFilePath(path)) &&
+            std::filesystem::file_size(path) > 0 &&
+            std::filesystem::file_size(path) % page == 0) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
 
   void CheckAll() {
+    const bool may_tear = MayTear();
     KillDb db(plan_, fs_, dir_.path());
     rocksdb::Status status = db.Open(mode_.value);
-    if (status.IsCorruption() && MayTear() &&
+    if (status.IsCorruption() && may_tear &&
         mode_.value == rocksdb::WALRecoveryMode::kAbsoluteConsistency) {
       ++totals_->torn;
       status = db.Open(rocksdb::WALRecoveryMode::kPointInTimeRecovery);

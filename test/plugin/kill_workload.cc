@@ -137,6 +137,9 @@ std::shared_ptr<rocksdb::FileSystem> FileSystemOf(const Plan& plan,
     options.wal_buffer_bytes = 4096;
     options.wal_buffers = 2;
   }
+  if (plan.ring_at_once) {
+    options.wal_ring_after_bytes = 0;
+  }
   if (plan.over_pwrite) {
     options.io_engine = IoEngine::kPwrite;
     options.direct_io = DirectIo::kOff;
@@ -174,12 +177,14 @@ Plan::Plan(size_t scenario_index, uint64_t plan_seed)
   keep_wals = random.OneIn(3);
   pipelined = random.OneIn(4) && !scenario->two_phase;
   over_pwrite = random.OneIn(8);
+  ring_at_once = !random.OneIn(3);
 }
 
 std::string Plan::ToString() const {
   return std::string(scenario->name) + (own_wal_dir ? ", own wal_dir" : "") +
          (keep_wals ? ", avoid_flush_during_recovery" : "") +
-         (pipelined ? ", pipelined" : "") + (over_pwrite ? ", pwrite" : "");
+         (pipelined ? ", pipelined" : "") + (over_pwrite ? ", pwrite" : "") +
+         (ring_at_once ? ", ring at once" : "");
 }
 
 std::string KeyOf(uint32_t thread, uint64_t entry, uint32_t part) {

@@ -57,6 +57,7 @@ struct Plan {
   bool keep_wals = false;  // recovery does not flush: old WALs live on
   bool pipelined = false;
   bool over_pwrite = false;
+  bool ring_at_once = false;  // WALs have side files from their first byte on
 
   Plan(size_t scenario_index, uint64_t plan_seed);
   std::string ToString() const;
