@@ -7,6 +7,8 @@
 namespace uringfs {
 namespace {
 
+constexpr char kEndMayBeTorn[] = "uringfs.end_may_be_torn";
+
 bool EndsWith(const std::string& text, const std::string& end) {
   return text.size() > end.size() &&
          text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -25,6 +27,14 @@ FileKind ClassifyByName(const std::string& path) {
 }
 
 }  // namespace
+
+void MarkEndMayBeTorn(rdb::FileOptions* options) {
+  options->io_options.property_bag[kEndMayBeTorn] = "1";
+}
+
+bool EndMayBeTorn(const rdb::FileOptions& options) {
+  return options.io_options.property_bag.count(kEndMayBeTorn) > 0;
+}
 
 bool IsWalName(const std::string& path) {
   const std::string name = path.substr(path.find_last_of('/') + 1);

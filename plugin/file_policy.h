@@ -28,6 +28,11 @@ enum class FileKind : uint8_t {
 // files of logs are kBase, whatever the tag: somebody copies a directory.
 FileKind Classify(const std::string& path, const rdb::FileOptions& options);
 
+// Marks options of a WAL whose database takes a torn record for the log's end,
+// and asks for the mark.
+void MarkEndMayBeTorn(rdb::FileOptions* options);
+bool EndMayBeTorn(const rdb::FileOptions& options);
+
 // By the name alone: `NNNNNN.log`.
 bool IsWalName(const std::string& path);
 

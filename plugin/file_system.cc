@@ -27,17 +27,20 @@ std::string UringFileSystem::GetPrintableOptions() const {
   return FormatFsOptions(options_);
 }
 
-LogOptions UringFileSystem::OptionsOf(const std::string& path,
-                                      FileKind kind) const {
+LogOptions UringFileSystem::OptionsOf(const std::string& path, FileKind kind,
+                                      const rdb::FileOptions& options) const {
   if (kind != FileKind::kWal) {
     return DataLogOptions(options_);
   }
-  LogOptions options = WalLogOptions(options_);
+  LogOptions log = WalLogOptions(options_);
   if (!IsWalName(path)) {
     // By another name nobody would look for its side file.
-    options.ring_home = RingHome::kPrivate;
+    log.ring_home = RingHome::kPrivate;
   }
-  return options;
+  if (options_.wal_preextend == WalPreextend::kAuto && !EndMayBeTorn(options)) {
+    log.max_extend_bytes = 0;
+  }
+  return log;
 }
 
 rdb::IOStatus UringFileSystem::NewWritableFile(
@@ -70,8 +73,8 @@ rdb::IOStatus UringFileSystem::NewWritableFile(
     }
   }
   std::shared_ptr<LiveFile> live;
-  const Status status = LiveFiles::OfProcess().Open(path, OptionsOf(path, kind),
-                                                    kind, stats_, &live);
+  const Status status = LiveFiles::OfProcess().Open(
+      path, OptionsOf(path, kind, options), kind, stats_, &live);
   if (!status.ok()) {
     return ToIOStatus(status);
   }
@@ -319,6 +322,15 @@ rdb::FileOptions UringFileSystem::OptimizeForLogWrite(
       target()->OptimizeForLogWrite(options, db_options);
   optimized.io_options.type = rdb::IOType::kWAL;
   optimized.use_direct_writes = false;
+  // In the other modes a record that power loss has torn, with zeros behind
+  // it, is an error unless the log is cut first; and that takes uringfs.
+  using Mode = rdb::WALRecoveryMode;
+  const Mode mode = db_options.wal_recovery_mode;
+  if ((mode == Mode::kPointInTimeRecovery ||
+       mode == Mode::kSkipAnyCorruptedRecords) &&
+      db_options.recycle_log_file_num == 0) {
+    MarkEndMayBeTorn(&optimized);
+  }
   return optimized;
 }
 

@@ -137,7 +137,8 @@ class UringFileSystem : public rdb::FileSystemWrapper {
       std::unordered_map<std::string, std::string>* unused) override;
 
  private:
-  LogOptions OptionsOf(const std::string& path, FileKind kind) const;
+  LogOptions OptionsOf(const std::string& path, FileKind kind,
+                       const rdb::FileOptions& options) const;
 
   // The file at `path` alone is its log: what a live one has in its ring is
   // written out, what a dead one has is recovered.

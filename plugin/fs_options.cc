@@ -28,6 +28,7 @@ enum class Kind : uint8_t {
   kRingHome,
   kDirectIo,
   kIoEngine,
+  kPreextend,
   kPath,
 };
 
@@ -52,6 +53,14 @@ constexpr Option kTable[] = {
     {"wal_ring_after_bytes", Kind::kCount,
      &UringFsOptions::wal_ring_after_bytes, 0, 4 * kMiB,
      "length up to which a log does without that file"},
+    {"wal_preextend", Kind::kPreextend, nullptr, 0, 0,
+     "zeros ahead of a synced log's tail, so that a sync is an overwrite"},
+    {"wal_preextend_bytes", Kind::kPowerOfTwo,
+     &UringFsOptions::wal_preextend_bytes, 64 * kKiB, 256 * kMiB,
+     "how far ahead at most"},
+    {"wal_flush_window_bytes", Kind::kPowerOfTwo,
+     &UringFsOptions::wal_flush_window_bytes, 64 * kKiB, 256 * kMiB,
+     "with that: unsynced bytes that bring about a device flush"},
     {"data_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::data_buffer_bytes,
      4 * kKiB, 4 * kMiB, "flush buffer of an SST or blob file"},
     {"data_buffers", Kind::kCount, &UringFsOptions::data_buffers, 2, 1024,
@@ -89,6 +98,14 @@ struct IoEngineName {
 constexpr IoEngineName kIoEngineNames[] = {{"auto", IoEngine::kAuto},
                                            {"uring", IoEngine::kUring},
                                            {"pwrite", IoEngine::kPwrite}};
+
+struct PreextendName {
+  const char* text;
+  WalPreextend value;
+};
+constexpr PreextendName kPreextendNames[] = {{"auto", WalPreextend::kAuto},
+                                             {"on", WalPreextend::kOn},
+                                             {"off", WalPreextend::kOff}};
 
 std::string FormatSize(uint64_t bytes) {
   if (bytes != 0 && bytes % kMiB == 0) {
@@ -133,6 +150,8 @@ std::string Range(const Option& option) {
       return ListNames(kDirectIoNames);
     case Kind::kIoEngine:
       return ListNames(kIoEngineNames);
+    case Kind::kPreextend:
+      return ListNames(kPreextendNames);
     case Kind::kPath:
       return "a path, - or nothing";
   }
@@ -151,6 +170,8 @@ std::string FormatValue(const Option& option, const UringFsOptions& options) {
       return FormatName(kDirectIoNames, options.direct_io);
     case Kind::kIoEngine:
       return FormatName(kIoEngineNames, options.io_engine);
+    case Kind::kPreextend:
+      return FormatName(kPreextendNames, options.wal_preextend);
     case Kind::kPath:
       return options.stats_file;
   }
@@ -221,6 +242,8 @@ bool SetValue(const Option& option, const std::string& text,
       return FindName(kDirectIoNames, text, &options->direct_io);
     case Kind::kIoEngine:
       return FindName(kIoEngineNames, text, &options->io_engine);
+    case Kind::kPreextend:
+      return FindName(kPreextendNames, text, &options->wal_preextend);
     case Kind::kPath:
       options->stats_file = text;
       return true;
@@ -348,6 +371,10 @@ LogOptions WalLogOptions(const UringFsOptions& options) {
   log.write_mode = WriteMode::kSerialised;
   log.ring_home = options.wal_ring;
   log.shared_ring_after_bytes = options.wal_ring_after_bytes;
+  log.max_extend_bytes = options.wal_preextend == WalPreextend::kOff
+                             ? 0
+                             : options.wal_preextend_bytes;
+  log.flush_window_bytes = options.wal_flush_window_bytes;
   log.direct_io = options.direct_io;
   log.io_engine = options.io_engine;
   log.buffer_bytes = options.wal_buffer_bytes;

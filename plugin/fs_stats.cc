@@ -71,6 +71,8 @@ void Add(const LogStats& from, LogStats* to) {
   to->device_bytes += from.device_bytes;
   to->device_flushes += from.device_flushes;
   to->durable_writes += from.durable_writes;
+  to->extensions += from.extensions;
+  to->extended_bytes += from.extended_bytes;
   to->stable_advances += from.stable_advances;
   to->space_waits += from.space_waits;
 }
@@ -92,6 +94,8 @@ void AppendKindLine(const std::string& kind, const KindTotals& totals,
   AppendToken(kind + "_device_bytes", log.device_bytes, text);
   AppendToken(kind + "_device_flushes", log.device_flushes, text);
   AppendToken(kind + "_durable_writes", log.durable_writes, text);
+  AppendToken(kind + "_extensions", log.extensions, text);
+  AppendToken(kind + "_extended_bytes", log.extended_bytes, text);
   AppendToken(kind + "_stable_advances", log.stable_advances, text);
   AppendToken(kind + "_space_waits", log.space_waits, text);
   text->append("\n");
@@ -118,6 +122,7 @@ std::string FsTotals::ToString() const {
   AppendToken("side_recovered", side_recovered, &text);
   AppendToken("side_recovered_bytes", side_recovered_bytes, &text);
   AppendToken("side_removed", side_removed, &text);
+  AppendToken("side_cut", side_cut, &text);
   AppendToken("side_refused", side_refused, &text);
   text.append("\n  first_reason=\"").append(first_reason).append("\"\n");
   return text;
@@ -178,6 +183,10 @@ void FsStats::Recovered(const RecoveryReport& report) {
       break;
     case RecoveryOutcome::kRemoved:
       ++closed_.side_removed;
+      break;
+    case RecoveryOutcome::kCut:
+      ++closed_.side_cut;
+      closed_.side_cut_bytes += report.cut_bytes;
       break;
     case RecoveryOutcome::kRefused:
       ++closed_.side_refused;

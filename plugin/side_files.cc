@@ -114,6 +114,7 @@ rdb::IOStatus SideFiles::Recover(const SideFileInfo& info, uint32_t wait_ms) {
   RecoveryOptions options;
   options.wait_ms = wait_ms;
   options.refuse_superseded = true;
+  options.max_torn_bytes = kUsualMaxTornBytes;
   RecoveryReport report;
   if (IsOwnedHere(info)) {
     report.outcome = RecoveryOutcome::kBusy;

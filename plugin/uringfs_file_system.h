@@ -22,6 +22,16 @@
 
 namespace uringfs {
 
+// Whether a WAL gets zeros ahead of its tail (LogOptions::max_extend_bytes).
+enum class WalPreextend : uint8_t {
+  kOff,
+  // Where RocksDB's recovery takes a torn record for the end, whoever opens the
+  // database next: kPointInTimeRecovery and kSkipAnyCorruptedRecords, without
+  // recycling.
+  kAuto,
+  kOn,
+};
+
 // Every option that can be set as text, with its range and meaning, stands in
 // the table in fs_options.cc; README.md repeats it for readers.
 struct UringFsOptions {
@@ -34,6 +44,11 @@ struct UringFsOptions {
   // A WAL up to this length does without that file; each flush of it writes
   // through the page cache.
   uint32_t wal_ring_after_bytes = 64 * 1024;
+  // Zeros ahead of a WAL that is synced again and again.
+  WalPreextend wal_preextend = WalPreextend::kAuto;
+  uint32_t wal_preextend_bytes = 4 * 1024 * 1024;
+  // With that: a device flush in the background after so many unsynced bytes.
+  uint32_t wal_flush_window_bytes = 4 * 1024 * 1024;
   // The same for SST and blob files, and how many of them may be in flight.
   uint32_t data_buffer_bytes = 256 * 1024;
   uint32_t data_buffers = 8;

@@ -68,6 +68,7 @@ enum class RecoveryOutcome : uint8_t {
   kNothing,    // no side file
   kRecovered,  // the log is whole, exact and durable; the side file is gone
   kRemoved,    // it was idle or stale: removed, the log is untouched
+  kCut,        // it was of another boot: the log's torn end is cut off, durably
   kRefused,    // left alone, as is the log
   kBusy,       // somebody has held the log for longer than the wait
 };
@@ -79,7 +80,12 @@ struct RecoveryReport {
   // One sentence for a person: what was done or why not.
   std::string message;
   uint64_t recovered_bytes = 0;  // bytes that only the ring had
+  uint64_t cut_bytes = 0;        // bytes, zeros too, of a torn end
 };
+
+// Four times the bytes of a log that is extended ahead which are not flushed
+// yet, by the defaults of LogOptions.
+inline constexpr uint64_t kUsualMaxTornBytes = uint64_t{16} << 20;
 
 struct RecoveryOptions {
   // How long to wait for writes of a killed process that are still landing.
@@ -89,6 +95,14 @@ struct RecoveryOptions {
   // one's ring has bytes that the file lacks, somebody has gone on without
   // them, and to bring them back would put old records over newer ones: refuse.
   bool refuse_superseded = false;
+  // The logs are RocksDB's WALs. If the machine went down over one, its last
+  // records may be lost in part, and not the last ones first; RocksDB's readers
+  // skip such a hole in silence. So the log is cut behind its last whole
+  // record in front of the first that was never or only partly written, as a
+  // file that grew in order would have ended. At most this many bytes in front
+  // of the last one that is not zero: more than that cannot have been lost, so
+  // it is damage and left to RocksDB to judge. 0: no log is looked into.
+  uint64_t max_torn_bytes = 0;
 };
 
 // Moves what the ring of a dead owner holds into its log, cuts the log to its

@@ -19,6 +19,8 @@ struct LogStats {
   uint64_t device_flushes = 0;   // counter: fdatasync, fsync
   uint64_t durable_writes = 0;   // counter: syncs that were one RWF_DSYNC write
   uint64_t stable_advances = 0;  // counter: times hi_stable moved
+  uint64_t extensions = 0;       // counter: times zeros were written ahead
+  uint64_t extended_bytes = 0;   // counter: bytes of those
   uint64_t space_waits = 0;      // counter: waits for a free buffer
 };
 

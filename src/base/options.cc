@@ -39,6 +39,13 @@ Status LogOptions::Validate() const {
   if (writes_in_flight < 1 || writes_in_flight > kMaxWritesInFlight) {
     return OutOfRange("writes_in_flight", writes_in_flight, "from 1 to 64");
   }
+  if (max_extend_bytes > kMaxRingBytes) {
+    return OutOfRange("max_extend_bytes", max_extend_bytes, "at most 1 GiB");
+  }
+  if (max_extend_bytes > 0 && flush_window_bytes < kMinBufferBytes) {
+    return OutOfRange("flush_window_bytes", flush_window_bytes,
+                      "at least 4 KiB");
+  }
   if (ring_home == RingHome::kShared && write_mode != WriteMode::kSerialised) {
     return Status::InvalidArgument(
         "ring_home = kShared: only for write_mode kSerialised, where the file "

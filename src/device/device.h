@@ -9,8 +9,8 @@
 //
 // THREADS: single-owner. One thread at a time calls Submit, Reap and Resize,
 // but that may be another thread for every call, and a thread that submitted
-// may exit at once: its writes complete all the same. MakeDurable may be
-// called by one more thread beside the owner.
+// may exit at once: its writes complete all the same. MakeDurable and Extend
+// may be called by other threads beside the owner.
 
 #ifndef URINGFS_DEVICE_DEVICE_H_
 #define URINGFS_DEVICE_DEVICE_H_
@@ -97,6 +97,15 @@ class Device {
   // Sets the physical size of the file; new bytes read as zeros.
   // REQUIRES: in_flight() == 0.
   virtual Status Resize(uint64_t bytes) = 0;
+
+  // Makes the file `to` bytes long, with zeros from `from` on that are written
+  // out and not only promised: a later write there changes no metadata. What
+  // is in front of `from` stays. Not durable before MakeDurable. On an error
+  // the file has some length up to `to`, and zeros behind `from`; nothing is
+  // lost. REQUIRES: from < to, both are aligned; the file was not longer than
+  // `from`; no write beside it ends behind `from`; one call at a time.
+  // Errors: NoSpace, NotSupported where it brings nothing, others.
+  virtual Status Extend(uint64_t from, uint64_t to) = 0;
 
   // Reads up to `bytes` at `offset` into memory aligned to kDeviceBlockBytes;
   // *got is less only at the end of the file. `offset` and `bytes` are

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/base/align.h"
 #include "src/base/assert.h"
 #include "src/device/check_write.h"
 
@@ -49,6 +50,12 @@ Status FileDevice::MakeDurable(SyncKind kind) {
 Status FileDevice::Resize(uint64_t bytes) {
   URINGFS_CHECK_EQ(in_flight_, 0u);
   return file_->Resize(bytes);
+}
+
+Status FileDevice::Extend(uint64_t from, uint64_t to) {
+  URINGFS_CHECK_WITH(from < to && IsAligned(from | to, kDeviceBlockBytes), from,
+                     to);
+  return file_->Extend(from, to);
 }
 
 Status FileDevice::Read(uint64_t offset, char* data, size_t bytes,

@@ -78,6 +78,11 @@ constexpr ErrnoRow kTable[] = {
     {IoOp::kResize, EBADF, Verdict::kImpossible, "as for the ring"},
     {IoOp::kResize, 0, Verdict::kFail, "the size is as it was"},
 
+    {IoOp::kAllocate, EINTR, Verdict::kRetry, "a signal came first"},
+    {IoOp::kAllocate, EBADF, Verdict::kImpossible, "as for the ring"},
+    {IoOp::kAllocate, 0, Verdict::kFail,
+     "nothing depends on it: the log grows as it is written"},
+
     {IoOp::kRingSubmit, EINTR, Verdict::kRetry, "a signal came first"},
     {IoOp::kRingSubmit, EAGAIN, Verdict::kRetryBounded,
      "no memory for a request: completions that are reaped give some back"},

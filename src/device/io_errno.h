@@ -18,6 +18,7 @@ enum class IoOp : uint8_t {
   kRead,        // pread
   kFlush,       // fdatasync, fsync
   kResize,      // ftruncate
+  kAllocate,    // fallocate
   kRingSubmit,  // io_uring_enter that submits
   kRingWait,    // io_uring_enter that waits
   kRingSetup,   // io_uring_setup and the mappings after it

@@ -2,6 +2,7 @@
 
 #include "src/device/sys.h"
 
+#include <fcntl.h>
 #include <liburing.h>
 #include <unistd.h>
 
@@ -34,6 +35,10 @@ ssize_t Sys::Pread(int fd, char* data, size_t bytes, off_t offset) {
 
 int Sys::Ftruncate(int fd, off_t bytes) {
   return OrErrno(::ftruncate(fd, bytes));
+}
+
+int Sys::Fallocate(int fd, int mode, off_t offset, off_t bytes) {
+  return OrErrno(::fallocate(fd, mode, offset, bytes));
 }
 
 int Sys::Fdatasync(int fd) { return OrErrno(::fdatasync(fd)); }

@@ -31,6 +31,7 @@ class Sys {
                            off_t offset, int flags);
   virtual ssize_t Pread(int fd, char* data, size_t bytes, off_t offset);
   virtual int Ftruncate(int fd, off_t bytes);
+  virtual int Fallocate(int fd, int mode, off_t offset, off_t bytes);
   virtual int Fdatasync(int fd);
   virtual int Fsync(int fd);
   virtual int Close(int fd);

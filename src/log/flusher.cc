@@ -30,6 +30,7 @@ void Flusher::Start(uint64_t offset, uint64_t physical) {
   taken_ = 0;
   recycled_ = 0;
   physical_end_ = physical;
+  durable_end_ = 0;
   mark_ = Mark();
   written_->Reset(offset);
 }
@@ -54,6 +55,7 @@ Status Flusher::CutTo(uint64_t bytes) {
   if (physical_end_ == bytes) {
     return Status::Ok();
   }
+  durable_end_ = 0;
   Status status = device_->Resize(bytes);
   if (status.ok()) {
     physical_end_ = bytes;
@@ -64,6 +66,23 @@ Status Flusher::CutTo(uint64_t bytes) {
 Status Flusher::CutToWritten() {
   Drain();  // first: it moves the watermark
   return CutTo(written_->value());
+}
+
+uint64_t Flusher::BeginExtension(uint64_t end) {
+  // What is submitted ends below: it is counted there.
+  extending_from_ = AlignUp(physical_end_, kDeviceBlockBytes);
+  URINGFS_CHECK_LT(extending_from_, end);
+  physical_end_ = end;
+  return extending_from_;
+}
+
+void Flusher::EndExtension(uint64_t durable_end) {
+  extending_from_ = UINT64_MAX;
+  durable_end_ = std::max(durable_end_, durable_end);
+}
+
+bool Flusher::IsDurablyLong(uint64_t offset) const {
+  return AlignUp(offset, kDeviceBlockBytes) <= durable_end_;
 }
 
 size_t Flusher::Reap(size_t min_count) {
@@ -113,8 +132,7 @@ bool Flusher::SubmitReady(uint64_t wanted) {
   while (error_.ok() && !is_tail_in_flight_ &&
          device_->in_flight() < flights_.size() &&
          NextRange(wanted, &begin, &end)) {
-    is_cached_ ? WriteCached(begin, end)
-               : Issue(begin, end, /*is_durable=*/false);
+    is_cached_ ? WriteCached(begin, end) : Issue(begin, end, Way::kSubmit);
     moved = true;
   }
   return moved;
@@ -135,6 +153,8 @@ bool Flusher::NextRange(uint64_t wanted, uint64_t* begin, uint64_t* end) {
   *begin = submitted_;
   *end = std::min(limit,
                   AlignDown(submitted_, kDeviceBlockBytes) + kMaxWriteBytes);
+  // Aligned: what ends in front of it has its whole last block there.
+  *end = std::min(*end, extending_from_);
   return *begin < *end;
 }
 
@@ -164,19 +184,20 @@ uint64_t Flusher::FilledEnd(uint64_t seq) {
   return 0;
 }
 
-bool Flusher::TryWriteDurably(uint64_t offset) {
+bool Flusher::TryWriteNow(uint64_t offset, bool is_durable) {
   URINGFS_CHECK_EQ(device_->in_flight(), 0u);
+  URINGFS_CHECK(!is_durable || IsDurablyLong(offset));
   uint64_t begin = 0;
   uint64_t end = 0;
   if (!error_.ok() || !NextRange(offset, &begin, &end) || end < offset) {
     return false;
   }
-  Issue(begin, end, /*is_durable=*/true);
+  Issue(begin, end, is_durable ? Way::kNowDurable : Way::kNow);
   Drain();
   return true;
 }
 
-void Flusher::Issue(uint64_t begin, uint64_t end, bool is_durable) {
+void Flusher::Issue(uint64_t begin, uint64_t end, Way way) {
   Flight* flight = FreeFlight();
   flight->begin = begin;
   flight->end = end;
@@ -208,8 +229,8 @@ void Flusher::Issue(uint64_t begin, uint64_t end, bool is_durable) {
   physical_end_ = std::max(physical_end_, AlignUp(end, kDeviceBlockBytes));
   CountOne(&counters_.writes);
   counters_.bytes.fetch_add(write.bytes(), std::memory_order_relaxed);
-  write.dsync = is_durable;
-  is_durable ? device_->WriteNow(&write) : device_->Submit(&write);
+  write.dsync = way == Way::kNowDurable;
+  way == Way::kSubmit ? device_->Submit(&write) : device_->WriteNow(&write);
 }
 
 // REQUIRES: the ring is private: no side file is told.

@@ -15,7 +15,8 @@
 //      writes_in_flight, all within the ring.
 //  (5) With a shared ring others learn of what was written before the ring's
 //      memory is given away: the side file's word goes first.
-//  (6) After the first error nothing more is submitted, and has_failed() is
+//  (6) Nothing is submitted that ends behind where zeros are being written.
+//  (7) After the first error nothing more is submitted, and has_failed() is
 //      true only once nothing is in flight.
 //
 // THREADS: single-owner; see LeaderGate.
@@ -71,17 +72,33 @@ class Flusher {
   // Waits until nothing is in flight; submits nothing.
   void Drain();
 
-  // Writes the stream below `offset` by one write that is durable when it is
-  // complete. False: nothing was done, because it takes more than one or a
-  // writer is still inside. A durable write says nothing of the bytes in front
-  // of it. REQUIRES: serialised; nothing is in flight; not cached.
-  bool TryWriteDurably(uint64_t offset);
+  // Writes the stream below `offset` by one write in this call. False: nothing
+  // was done, because it takes more than one or a writer is still inside. With
+  // `is_durable` it is durable then, and says nothing of the bytes in front of
+  // it. REQUIRES: serialised; nothing is in flight; not cached; is_durable
+  // only if IsDurablyLong(offset).
+  bool TryWriteNow(uint64_t offset, bool is_durable);
+
+  // Whether all blocks below `offset` were written before, and that is
+  // durable: a durable write of them is an overwrite. Elsewhere it would have
+  // to see to the file's size, which some kernels forget.
+  bool IsDurablyLong(uint64_t offset) const;
 
   // Drains, then makes the file exactly `bytes` long if it is not.
   Status CutTo(uint64_t bytes);
 
   // The same for what is written once nothing is in flight.
   Status CutToWritten();
+
+  // The file gets zeros up to `end` from the answer on, which is aligned: its
+  // old end or a little behind. Until EndExtension nothing is written behind
+  // that. REQUIRES: aligned, `end` is behind physical_end().
+  uint64_t BeginExtension(uint64_t end);
+  // `durable_end`: up to where the zeros are there and durable, or 0.
+  void EndExtension(uint64_t durable_end);
+  // How long the file is or, if an extension failed, may be.
+  uint64_t physical_end() const { return physical_end_; }
+  uint64_t submitted() const { return submitted_; }
 
   // From here on bytes go through the page cache, at once, exactly as long as
   // they are; or round it again. REQUIRES: nothing is in flight.
@@ -93,6 +110,7 @@ class Flusher {
   const FlusherCounters& counters() const { return counters_; }
 
  private:
+  enum class Way : uint8_t { kSubmit, kNow, kNowDurable };
   struct Flight {
     Write write;
     uint64_t begin = 0;  // stream range that is written when it completes
@@ -112,7 +130,7 @@ class Flusher {
   bool SubmitReady(uint64_t wanted);
   bool NextRange(uint64_t wanted, uint64_t* begin, uint64_t* end);
   uint64_t FilledEnd(uint64_t seq);
-  void Issue(uint64_t begin, uint64_t end, bool is_durable);
+  void Issue(uint64_t begin, uint64_t end, Way way);
   void WriteCached(uint64_t begin, uint64_t end);
   void RecycleWritten();
   Flight* FreeFlight();
@@ -131,6 +149,8 @@ class Flusher {
   uint64_t taken_ = 0;     // buffers below this sequence were taken
   uint64_t recycled_ = 0;  // buffers below this sequence were recycled
   uint64_t physical_end_ = 0;
+  uint64_t extending_from_ = UINT64_MAX;
+  uint64_t durable_end_ = 0;  // of the last extension
   Mark mark_;
   Status error_;
   FlusherCounters counters_;

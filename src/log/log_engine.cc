@@ -54,6 +54,7 @@ LogEngine::LogEngine(LogParts parts, const std::string& path,
       fallback_ring_(std::move(parts.fallback_ring)),
       ring_reason_(std::move(parts.ring_reason)),
       device_(std::move(parts.opened.device)),
+      probe_(SyncProbe::OfDevice(identity_.device)),
       ring_(RingMemory(), options.buffer_bytes, options.buffers_count),
       flusher_(&ring_, device_.get(), &written_, workspace_->tail_block(),
                WritesInFlight(options), path) {
@@ -360,6 +361,8 @@ LogStats LogEngine::stats() const {
   stats.device_flushes = device_flushes_.load(std::memory_order_relaxed);
   stats.durable_writes = durable_writes_.load(std::memory_order_relaxed);
   stats.stable_advances = stable_advances_.load(std::memory_order_relaxed);
+  stats.extensions = extensions_.load(std::memory_order_relaxed);
+  stats.extended_bytes = extended_bytes_.load(std::memory_order_relaxed);
   stats.space_waits = space_waits_.load(std::memory_order_relaxed);
   return stats;
 }

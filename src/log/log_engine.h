@@ -33,6 +33,7 @@
 #include "src/log/flusher.h"
 #include "src/log/leader_gate.h"
 #include "src/log/side_file.h"
+#include "src/log/sync_probe.h"
 #include "src/log/watermark.h"
 #include "src/log/workspace.h"
 #include "src/ring/flush_ring.h"
@@ -122,8 +123,13 @@ class LogEngine final : private Drainable {
   Status FlushTo(uint64_t offset);
   Status SyncUpTo(uint64_t offset, SyncKind kind);
   void LeadSync(SyncKind kind);
-  bool MayWriteDurably(SyncKind kind) const;
-  bool LeadDurableWrite(uint64_t offset);
+  void ExtendAhead();
+  uint64_t ExtensionEnd() const;
+  void FlushWindow();
+  void LeadSyncTo(uint64_t offset, SyncKind kind);
+  bool MayWriteNow() const;
+  bool LeadWriteNow(uint64_t offset, SyncKind kind, SyncWay way,
+                    bool* has_choice);
   Status TruncateAlone(uint64_t size);
   Status RestartAt(uint64_t offset, uint64_t physical);
   bool IsTooLong(uint64_t more_bytes) const;
@@ -146,6 +152,7 @@ class LogEngine final : private Drainable {
   AlignedBuffer fallback_ring_;
   std::string ring_reason_;
   std::unique_ptr<Device> device_;
+  SyncProbe* const probe_;
   FlushRing<> ring_;
 
   // Owned by the leader of flush_gate_.
@@ -173,6 +180,11 @@ class LogEngine final : private Drainable {
   // Null without a shared ring or without a thread. Guarded by restart_mutex_.
   Drainer* drainer_ = nullptr;
   uint64_t filled_at_last_tick_ = 0;  // the drainer's
+  // While zeros are written ahead. Before both gates.
+  std::mutex extend_mutex_;
+  uint64_t syncs_at_extension_ = 0;  // the drainer's
+  bool is_extended_ = false;         // the drainer's
+  bool may_extend_ = true;           // the drainer's
 
   // Any thread.
   std::atomic<bool> flushes_to_file_{false};  // see LeaveSideFile
@@ -192,6 +204,8 @@ class LogEngine final : private Drainable {
   std::atomic<uint64_t> device_flushes_{0};
   std::atomic<uint64_t> durable_writes_{0};
   std::atomic<uint64_t> stable_advances_{0};
+  std::atomic<uint64_t> extensions_{0};
+  std::atomic<uint64_t> extended_bytes_{0};
   std::atomic<uint64_t> space_waits_{0};
 };
 

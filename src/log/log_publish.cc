@@ -83,6 +83,10 @@ bool LogEngine::DrainTick() {
       }
     });
   }
+  if (options_.max_extend_bytes > 0 && CheckUsable().ok()) {
+    ExtendAhead();
+    FlushWindow();
+  }
   return written_.value() < filled && CheckUsable().ok();
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "src/log/log_engine.h"
+#include "src/log/sync_probe.h"
 
 namespace uringfs {
 
@@ -35,10 +36,10 @@ Status LogEngine::SyncTo(uint64_t offset, SyncKind kind) {
 // REQUIRES: restart_mutex_ is shared.
 Status LogEngine::SyncUpTo(uint64_t offset, SyncKind kind) {
   CountOne(&syncs_);
-  const bool may_write_durably = MayWriteDurably(kind);
-  // Written here where that takes a flush anyway, so that it goes on while
-  // another thread's flush is under way.
-  Status status = may_write_durably ? PublishTo(offset) : FlushTo(offset);
+  // If a flush is under way anyway it is written here, beside that.
+  Status status = MayWriteNow() && stable_.value() == written_.value()
+                      ? PublishTo(offset)
+                      : FlushTo(offset);
   if (!status.ok()) {
     return status;
   }
@@ -53,48 +54,71 @@ Status LogEngine::SyncUpTo(uint64_t offset, SyncKind kind) {
         return is_done || !CheckUsable().ok();
       },
       [&] {
-        if (!MayWriteDurably(kind) || !LeadDurableWrite(offset)) {
-          // A no-op if it is written already.
-          (void)WriteTo(offset);
-          LeadSync(kind);
-        }
+        LeadSyncTo(offset, kind);
         is_done = CheckUsable().ok();
       });
   return is_done ? Status::Ok() : CheckUsable();
 }
 
-// Whether one durable write may be all that a sync takes: all that was written
-// is durable, and so is the file. A hint until the sync gate is led; data files
-// are cut to size besides, and a private ring is written out by each Flush.
-bool LogEngine::MayWriteDurably(SyncKind kind) const {
-  return kind == SyncKind::kData && side_ != nullptr &&
-         !flushes_to_file_.load(std::memory_order_relaxed) &&
-         options_.write_mode == WriteMode::kSerialised &&
-         stable_.value() == written_.value() &&
-         metadata_stable_.load(std::memory_order_acquire) ==
-             metadata_version_.load(std::memory_order_acquire);
+// REQUIRES: the sync gate is led.
+void LogEngine::LeadSyncTo(uint64_t offset, SyncKind kind) {
+  const SyncTimer timer(probe_);
+  bool has_choice = false;
+  bool is_durable = false;
+  if (MayWriteNow()) {
+    is_durable = LeadWriteNow(offset, kind, timer.way(), &has_choice);
+  }
+  if (!is_durable) {
+    // A no-op if it is written already.
+    (void)WriteTo(offset);
+    LeadSync(kind);
+  }
+  if (has_choice) {
+    timer.Took(is_durable ? SyncWay::kDsync : SyncWay::kFlush);
+  }
 }
 
-// REQUIRES: the sync gate is led. False: nothing was done.
-bool LogEngine::LeadDurableWrite(uint64_t offset) {
-  bool is_done = false;
+// Whether a sync may write by itself. A private ring is written out by each
+// Flush, and data files are cut to size besides.
+bool LogEngine::MayWriteNow() const {
+  return side_ != nullptr &&
+         !flushes_to_file_.load(std::memory_order_relaxed) &&
+         options_.write_mode == WriteMode::kSerialised;
+}
+
+// Writes the stream below `offset` by one write in this thread, if that will
+// do: it spares the hand-over to the ring and the wake-up. True: it is durable
+// as well. *has_choice: both ways would have done. REQUIRES: the sync gate is
+// led.
+bool LogEngine::LeadWriteNow(uint64_t offset, SyncKind kind, SyncWay way,
+                             bool* has_choice) {
+  bool is_durable = false;
   flush_gate_.Exclusive([&] {
     flusher_.Drain();
-    // Asked again: the drainer may have written something that is not durable,
-    // and a durable write behind it would leave a hole in front of itself.
-    is_done =
-        stable_.value() == written_.value() && flusher_.TryWriteDurably(offset);
+    // One durable write is enough only if nothing in front of it is owed: a
+    // hole would be left there. And where it changes nothing of the file
+    // itself.
+    const bool may_be_durable =
+        kind == SyncKind::kData && stable_.value() == written_.value() &&
+        metadata_stable_.load(std::memory_order_acquire) ==
+            metadata_version_.load(std::memory_order_acquire) &&
+        flusher_.IsDurablyLong(offset);
+    const bool wants_durable = may_be_durable && way == SyncWay::kDsync;
+    const bool is_written = flusher_.TryWriteNow(offset, wants_durable);
+    *has_choice = is_written && may_be_durable;
+    is_durable = is_written && wants_durable;
     if (flusher_.has_failed()) {
       Fail(flusher_.error());
-    } else if (is_done && stable_.AdvanceTo(written_.value())) {
+      is_durable = false;
+    } else if (is_durable && stable_.AdvanceTo(written_.value())) {
       CountOne(&stable_advances_);
       CountOne(&durable_writes_);
     }
   });
-  return is_done;
+  return is_durable;
 }
 
-// With LeadDurableWrite the only place where hi_stable moves: the value of the
+// With LeadWriteNow the only place where hi_stable moves: the value of the
 // written watermark is taken before the flush is issued, so the flush covers
 // all of it.
 void LogEngine::LeadSync(SyncKind kind) {
@@ -132,6 +156,8 @@ Status LogEngine::Settle() {
   const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
   status = FlushTo(ClaimedEnd());
   if (status.ok()) {
+    // Zeros that come behind the cut would undo it.
+    const std::lock_guard<std::mutex> no_extension(extend_mutex_);
     flush_gate_.Exclusive([&] { status = flusher_.CutToWritten(); });
     // The new size is not durable: the next Sync owes a flush.
     metadata_version_.fetch_add(1, std::memory_order_release);

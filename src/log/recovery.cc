@@ -24,6 +24,7 @@
 
 #include "src/log/posix_file.h"
 #include "src/log/side_reader.h"
+#include "src/log/wal_records.h"
 
 namespace uringfs {
 namespace {
@@ -98,6 +99,7 @@ class Recovery {
       : log_path_(std::move(log_path)),
         deadline_(Clock::now() + std::chrono::milliseconds(options.wait_ms)),
         refuse_superseded_(options.refuse_superseded),
+        max_torn_bytes_(options.max_torn_bytes),
         report_(report) {
     report_->path = SidePathOf(log_path_);
   }
@@ -111,6 +113,7 @@ class Recovery {
   // Gets the lock, or reports that there is none to be had.
   Status Fence(const Side& side, PosixFile* log, bool* has_lock, bool* is_done);
 
+  Status CutTorn(const PosixFile& log, const Side& side);
   Status Remove(const Side& side, const std::string& why);
   Status Report(RecoveryOutcome outcome, const std::string& message);
   Status ReportRecovered(const Side& side);
@@ -119,6 +122,7 @@ class Recovery {
   const std::string log_path_;
   const Clock::time_point deadline_;
   const bool refuse_superseded_;
+  const uint64_t max_torn_bytes_;
   RecoveryReport* const report_;
 };
 
@@ -148,7 +152,8 @@ Status Recovery::Try(bool* is_done) {
     return Report(RecoveryOutcome::kRefused, side.reason);
   }
   // Of no log that is there, so there is no lock to ask for.
-  if (side.verdict == SideVerdict::kStale || !side.has_log) {
+  const bool may_be_cut = side.may_be_torn && max_torn_bytes_ > 0;
+  if ((side.verdict == SideVerdict::kStale && !may_be_cut) || !side.has_log) {
     return Remove(side, side.reason);
   }
   PosixFile log;
@@ -199,6 +204,7 @@ Status Recovery::Act(const PosixFile& log, bool* is_done) {
     case SideVerdict::kRefused:
       return Report(RecoveryOutcome::kRefused, side.reason);
     case SideVerdict::kStale:
+      return side.may_be_torn ? CutTorn(log, side) : Remove(side, side.reason);
     case SideVerdict::kIdle:
       return Remove(side, side.reason);
     case SideVerdict::kLive:
@@ -209,6 +215,45 @@ Status Recovery::Act(const PosixFile& log, bool* is_done) {
   }
   status = MakeWhole(log_path_, log, side);
   return status.ok() ? ReportRecovered(side) : status;
+}
+
+// REQUIRES: the log is locked.
+Status Recovery::CutTorn(const PosixFile& log, const Side& side) {
+  WalEnd end;
+  Status status = FindWalEnd(log, log_path_, &end);
+  if (!status.ok()) {
+    return status;
+  }
+  if (end.kind == WalEndKind::kTorn &&
+      end.data_end > end.offset + max_torn_bytes_) {
+    end.kind = WalEndKind::kDamaged;
+    end.reason += ", and more follows than can have been on its way";
+  }
+  const auto bytes = static_cast<uint64_t>(side.log.st_size);
+  if (end.kind == WalEndKind::kDamaged) {
+    return Remove(side, side.reason + "; the log is left as it is for its " +
+                            "reader to judge: " + end.reason);
+  }
+  if (end.kind == WalEndKind::kClean || end.offset == bytes) {
+    return Remove(side, side.reason);
+  }
+  int error = log.Truncate(end.offset);
+  if (error == 0) {
+    error = log.Sync();
+  }
+  if (error != 0) {
+    return Status::FromErrno(error, "cut the torn end", log_path_);
+  }
+  status = RemoveSide(side);
+  report_->cut_bytes = bytes - end.offset;
+  return !status.ok()
+             ? status
+             : Report(RecoveryOutcome::kCut,
+                      "the machine went down while the log was written: it is "
+                      "cut behind its last whole record, from " +
+                          std::to_string(bytes) + " to " +
+                          std::to_string(end.offset) +
+                          " bytes, because: " + end.reason);
 }
 
 Status Recovery::Remove(const Side& side, const std::string& why) {

@@ -115,6 +115,8 @@ const char* ToString(RecoveryOutcome outcome) {
       return "recovered";
     case RecoveryOutcome::kRemoved:
       return "removed";
+    case RecoveryOutcome::kCut:
+      return "cut";
     case RecoveryOutcome::kRefused:
       return "refused";
     case RecoveryOutcome::kBusy:

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "src/base/assert.h"
+#include "src/log/posix_file.h"
 #include "src/log/side_format.h"
 
 namespace uringfs {
@@ -220,6 +221,22 @@ void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   // whoever reads the file: another process, or the one after a kill.
   Word(kSideStateAt)->store(kSideLive, std::memory_order_release);
   is_armed_ = true;
+}
+
+Status SideFile::MakeHeaderDurable() const {
+  URINGFS_CHECK(is_armed_);
+  // Not all of the file: the ring's pages are worth nothing after a reboot.
+  if (::msync(memory_, kSideRingOffset, MS_SYNC) != 0) {
+    return Status::FromErrno(errno, "msync the side file", path_);
+  }
+  const size_t slash = path_.find_last_of('/');
+  const std::string directory =
+      slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+  PosixFile names;
+  int error = names.Open(directory, O_RDONLY | O_DIRECTORY);
+  error = error == 0 ? names.Sync() : error;
+  return error == 0 ? Status::Ok()
+                    : Status::FromErrno(error, "fsync", directory);
 }
 
 void SideFile::Disarm() {

@@ -64,6 +64,10 @@ class SideFile {
   // REQUIRES: not armed; the ring starts at `origin` and has the stream from
   // there to `end`.
   void Arm(const FileIdentity& log, uint64_t origin, uint64_t end);
+  // Makes durable that there is this side file, under its name, and whose it
+  // is: what the next boot goes by. REQUIRES: armed. Errors: those of msync
+  // and fsync.
+  Status MakeHeaderDurable() const;
   // REQUIRES: the file is the whole stream.
   void Disarm();
   bool is_armed() const { return is_armed_; }

@@ -161,10 +161,14 @@ bool IsItsLog(const Side& side) {
                                 : header.log_device == side.log.st_dev);
 }
 
-std::string StaleReason(const Side& side) {
-  char boot_id[sizeof(side.header.boot_id)] = {};
+bool IsOfOtherBoot(const SideHeader& header) {
+  char boot_id[sizeof(header.boot_id)] = {};
   BootId().copy(boot_id, sizeof(boot_id) - 1);
-  if (std::memcmp(boot_id, side.header.boot_id, sizeof(boot_id)) != 0) {
+  return std::memcmp(boot_id, header.boot_id, sizeof(boot_id)) != 0;
+}
+
+std::string StaleReason(const Side& side) {
+  if (IsOfOtherBoot(side.header)) {
     return "it is of another boot: what it held is gone";
   }
   if (!side.has_log) {
@@ -284,6 +288,8 @@ Status JudgeAgainstLog(const std::string& log_path, const SidePage& page,
   side->reason = StaleReason(*side);
   if (!side->reason.empty()) {
     side->verdict = SideVerdict::kStale;
+    side->may_be_torn =
+        side->has_log && IsOfOtherBoot(side->header) && IsItsLog(*side);
     return Status::Ok();
   }
   const uint64_t in_file = std::min(side->words.written, side->words.filled);

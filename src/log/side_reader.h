@@ -39,6 +39,9 @@ struct Side {
   std::string path;
   SideVerdict verdict = SideVerdict::kNone;
   std::string reason;  // unless kNone or kLive
+  // kStale: it was its log's when the machine went down, so the log's last
+  // writes may be lost in part.
+  bool may_be_torn = false;
   bool has_log = false;
   struct stat log = {};  // valid if has_log
   uint64_t log_birth = 0;

@@ -63,6 +63,7 @@ bool Run::Lock(const std::vector<std::string>& directories) {
 void Run::RecoverOne(const SideFileInfo& info) {
   RecoveryReport report;
   options_.refuse_superseded = true;
+  options_.max_torn_bytes = kUsualMaxTornBytes;
   const Status status = RecoverLog(info.log_path, options_, &report);
   std::string outcome = ToString(report.outcome);
   if (!status.ok()) {
@@ -78,7 +79,8 @@ void Run::RecoverOne(const SideFileInfo& info) {
   object.Add("path", info.path)
       .Add("outcome", outcome)
       .Add("message", report.message)
-      .AddNumber("recovered_bytes", report.recovered_bytes);
+      .AddNumber("recovered_bytes", report.recovered_bytes)
+      .AddNumber("cut_bytes", report.cut_bytes);
   objects_.Add(object);
   text_ += outcome + ": " + report.message + "\n";
 }

@@ -134,14 +134,25 @@ TEST_F(FakeDiskTest, AnOlderVersionNeverComesBackOverADurableOne) {
   EXPECT_EQ(Crashes(), std::set{Letters('B')});
 }
 
-TEST_F(FakeDiskTest, DsyncCoversTheSizeItNeedsAndNoOther) {
+TEST_F(FakeDiskTest, DsyncDoesNotCoverTheSize) {
   Start();
-  WriteNow(0, 0);
+  WriteNow(0, 0, true);
+  EXPECT_EQ(Crashes(), (std::set{std::string(), Letters('A')}));
+  WriteNow(0, 1, true);  // inside the file: still nothing that covers the size
   EXPECT_TRUE(Crashes().count(""));
-  WriteNow(0, 1, true);  // inside the file: nothing that covers the size
-  EXPECT_TRUE(Crashes().count(""));
-  WriteNow(1, 2, true);
-  EXPECT_EQ(Crashes(), std::set{Letters('B') + Letters('C')});
+  Flush();
+  EXPECT_EQ(Crashes(), std::set{Letters('B')});
+}
+
+TEST_F(FakeDiskTest, WhatWasExtendedIsZerosOrShorterUntilItIsFlushed) {
+  Start({}, Letters('z'));
+  ASSERT_TRUE(device_->Extend(kBlock, 2 * kBlock).ok());
+  const std::string longer = Letters('z') + std::string(kBlock, '\0');
+  EXPECT_EQ(disk_->Image(), longer);
+  EXPECT_EQ(Crashes(), (std::set{Letters('z'), longer}));
+  Flush();
+  WriteNow(1, 1, true);
+  EXPECT_EQ(Crashes(), std::set{Letters('z') + Letters('B')});
 }
 
 TEST_F(FakeDiskTest, AFlushDoesNotCoverWhatWasNotReaped) {

@@ -27,6 +27,7 @@ enum class Call {
   kPwrite,
   kPread,
   kTruncate,
+  kAllocate,
   kDataSync,
   kFullSync,
   kClose,
@@ -75,6 +76,10 @@ class FaultSys : public Sys {
     const ssize_t real =
         answer && *answer < 0 ? *answer : Sys::Pread(fd, data, bytes, offset);
     return answer ? std::min<ssize_t>(real, *answer) : real;
+  }
+  int Fallocate(int fd, int mode, off_t offset, off_t bytes) override {
+    const std::optional<int> answer = Next(Call::kAllocate);
+    return answer ? *answer : Sys::Fallocate(fd, mode, offset, bytes);
   }
   int Ftruncate(int fd, off_t bytes) override {
     const std::optional<int> answer = Next(Call::kTruncate);

@@ -11,8 +11,9 @@ namespace uringfs {
 namespace {
 
 constexpr IoOp kAllOps[] = {
-    IoOp::kRingWrite, IoOp::kPwrite,     IoOp::kRead,     IoOp::kFlush,
-    IoOp::kResize,    IoOp::kRingSubmit, IoOp::kRingWait, IoOp::kRingSetup};
+    IoOp::kRingWrite,  IoOp::kPwrite,   IoOp::kRead,
+    IoOp::kFlush,      IoOp::kResize,   IoOp::kAllocate,
+    IoOp::kRingSubmit, IoOp::kRingWait, IoOp::kRingSetup};
 
 TEST(IoErrno, EveryErrnoOfEveryOperationIsDecidedAndHasAReason) {
   for (const IoOp op : kAllOps) {

@@ -12,15 +12,6 @@
 namespace uringfs::test {
 namespace {
 
-// Puts `bytes` at `offset`; a gap before it reads as zeros.
-void Overwrite(std::string* image, uint64_t offset, const char* data,
-               size_t bytes) {
-  if (image->size() < offset + bytes) {
-    image->resize(offset + bytes, '\0');
-  }
-  std::memcpy(image->data() + offset, data, bytes);
-}
-
 std::string Gather(const Write& write) {
   std::string bytes;
   bytes.reserve(write.bytes());
@@ -30,44 +21,15 @@ std::string Gather(const Write& write) {
   return bytes;
 }
 
-// Which sectors of a write that was cut off by a power loss are on the media.
-class Tear {
- public:
-  explicit Tear(Random& random, size_t sectors)
-      : shape_(random.Below(5)), at_(random.Below(sectors + 1)) {}
-
-  bool Keeps(size_t sector, Random& random) const {
-    switch (shape_) {
-      case 0:
-        return false;
-      case 1:
-        return true;
-      case 2:
-        return sector < at_;
-      case 3:
-        return sector >= at_;
-      default:
-        return random.OneIn(2);
-    }
-  }
-
- private:
-  const uint64_t shape_;
-  const size_t at_;
-};
-
-void OverwriteTorn(std::string* image, uint64_t offset,
-                   const std::string& bytes, Random& random) {
-  constexpr size_t kSector = FakeDisk::kSectorBytes;
-  const Tear tear(random, bytes.size() / kSector);
-  for (size_t at = 0; at < bytes.size(); at += kSector) {
-    if (tear.Keeps(at / kSector, random)) {
-      Overwrite(image, offset + at, bytes.data() + at, kSector);
-    }
-  }
-}
-
 }  // namespace
+
+void FakeDisk::Overwrite(std::string* image, uint64_t offset, const char* data,
+                         size_t bytes) {
+  if (image->size() < offset + bytes) {
+    image->resize(offset + bytes, '\0');
+  }
+  std::memcpy(image->data() + offset, data, bytes);
+}
 
 std::shared_ptr<FakeDisk> FakeDisk::Create(const FakeDiskOptions& options,
                                            std::string image) {
@@ -90,54 +52,6 @@ uint64_t FakeDisk::size() const {
   return image_.size();
 }
 
-std::string FakeDisk::CrashImage(Random& random) const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  // Sizes are metadata, and a journal keeps their order: those of the first
-  // `cut` events are found, the others are not.
-  size_t least = 0;
-  for (size_t i = 0; i < events_.size(); ++i) {
-    least =
-        events_[i]->changes_size && events_[i]->meta_durable ? i + 1 : least;
-  }
-  const size_t cut = least + random.Below(events_.size() - least + 1);
-  std::string image = base_;
-  uint64_t size = base_.size();
-  for (size_t i = 0; i < events_.size(); ++i) {
-    const Event& event = *events_[i];
-    const bool size_found = i < cut && event.changes_size &&
-                            (event.state == State::kReaped || random.OneIn(2));
-    if (!event.IsWrite()) {
-      if (size_found) {
-        size = event.offset;
-        image.resize(std::min<uint64_t>(image.size(), size));
-      }
-      continue;
-    }
-    if (event.data_durable) {
-      Overwrite(&image, event.offset, event.bytes.data(), event.bytes.size());
-    } else {
-      OverwriteTorn(&image, event.offset, event.bytes, random);
-    }
-    if (size_found) {
-      size = std::max(size, event.end());
-    }
-  }
-  image.resize(size, '\0');
-  return image;
-}
-
-std::string FakeDisk::KillImage(Random& random) const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  std::string image = image_;
-  for (const InFlight& in_flight : in_flight_) {
-    if (random.OneIn(2)) {
-      const Event& event = *in_flight.event;
-      Overwrite(&image, event.offset, event.bytes.data(), event.bytes.size());
-    }
-  }
-  return image;
-}
-
 uint64_t FakeDisk::operations() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return operations_;
@@ -156,6 +70,11 @@ uint64_t FakeDisk::flushes() const {
 uint64_t FakeDisk::resizes() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return resizes_;
+}
+
+uint64_t FakeDisk::extensions() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return extensions_;
 }
 
 size_t FakeDisk::in_flight() const {
@@ -181,6 +100,11 @@ void FakeDisk::FailWrite(uint64_t k, int error) {
 void FakeDisk::FailFlush(uint64_t k, int error) {
   std::lock_guard<std::mutex> lock(mutex_);
   flush_faults_[k] = error;
+}
+
+void FakeDisk::FailExtend(uint64_t k, int error) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  extend_faults_[k] = error;
 }
 
 void FakeDisk::FailResize(uint64_t k, int error) {
@@ -218,6 +142,7 @@ void FakeDisk::Submit(Write* write) {
     std::lock_guard<std::mutex> lock(mutex_);
     URINGFS_CHECK_LT(in_flight_.size(), options_.max_in_flight);
     const uint64_t end = write->offset + write->bytes();
+    URINGFS_CHECK_LE(end, extending_from_);
     for (const InFlight& other : in_flight_) {
       const bool apart =
           end <= other.event->offset || other.event->end() <= write->offset;
@@ -260,8 +185,6 @@ void FakeDisk::Complete(InFlight done) {
   event.state = State::kReaped;
   event.data_durable = done.write->dsync;
   event.changes_size = event.end() > image_.size();
-  // RWF_DSYNC: with the metadata that its bytes are found by.
-  event.meta_durable = done.write->dsync && event.changes_size;
   Overwrite(&image_, event.offset, event.bytes.data(), event.bytes.size());
 }
 
@@ -335,6 +258,34 @@ Status FakeDisk::Resize(uint64_t bytes) {
   Observe();
   return error == 0 ? Status::Ok()
                     : Status::FromErrno(error, "ftruncate", "fake");
+}
+
+Status FakeDisk::Extend(uint64_t from, uint64_t to) {
+  int error = 0;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    error = NextFault(extend_faults_, extensions_++);
+    URINGFS_CHECK_WITH(image_.size() <= from && from < to, image_.size(), from);
+    for (const InFlight& other : in_flight_) {
+      URINGFS_CHECK_LE(other.event->end(), from);
+    }
+    extending_from_ = from;
+  }
+  Observe();
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto event = std::make_shared<Event>();
+    event->state = State::kReaped;
+    event->offset = from;
+    // Half of it, if it fails.
+    event->bytes.assign(error == 0 ? to - from : (to - from) / 2, '\0');
+    Overwrite(&image_, from, event->bytes.data(), event->bytes.size());
+    events_.push_back(std::move(event));
+    extending_from_ = UINT64_MAX;
+  }
+  Observe();
+  return error == 0 ? Status::Ok()
+                    : Status::FromErrno(error, "fallocate", "fake");
 }
 
 Status FakeDisk::Read(uint64_t offset, char* data, size_t bytes, size_t* got) {

@@ -10,8 +10,9 @@
 //   data_durable   set for every write that was reaped when a flush succeeded,
 //                  and for a DSYNC write when it is reaped (its own bytes only)
 //   meta_durable   set for every event that was complete when a flush
-//                  succeeded: what it did to the size is on the media; and for
-//                  a DSYNC write that made the file longer
+//                  succeeded: what it did to the size is on the media. A
+//                  DSYNC write that makes the file longer does not see to it:
+//                  some kernels lose the size
 //
 // Everything else may or may not be found after power loss. A flush that
 // fails makes the writes before it *uncertain for ever*: a later flush that
@@ -79,6 +80,7 @@ class FakeDisk {
   uint64_t writes() const;
   uint64_t flushes() const;
   uint64_t resizes() const;
+  uint64_t extensions() const;
   size_t in_flight() const;
   // Every write ever submitted, in submission order.
   std::vector<SubmittedRange> submitted() const;
@@ -95,6 +97,7 @@ class FakeDisk {
   void FailWrite(uint64_t k, int error);
   void FailFlush(uint64_t k, int error);
   void FailResize(uint64_t k, int error);
+  void FailExtend(uint64_t k, int error);
   // The same, all kinds counted together.
   void FailOperation(uint64_t k, int error);
 
@@ -139,9 +142,17 @@ class FakeDisk {
   size_t Reap(size_t min_count, Write** done, size_t capacity);
   Status MakeDurable();
   Status Resize(uint64_t bytes);
+  Status Extend(uint64_t from, uint64_t to);
   Status Read(uint64_t offset, char* data, size_t bytes, size_t* got);
   Status Close();
   size_t max_in_flight() const { return options_.max_in_flight; }
+
+  // Puts `bytes` at `offset`; a gap before it reads as zeros.
+  static void Overwrite(std::string* image, uint64_t offset, const char* data,
+                        size_t bytes);
+  // The same, for some of the sectors.
+  static void OverwriteTorn(std::string* image, uint64_t offset,
+                            const std::string& bytes, Random& random);
 
   // REQUIRES for those below: mutex_ is held.
   int NextFault(const std::map<uint64_t, int>& faults, uint64_t index);
@@ -164,10 +175,14 @@ class FakeDisk {
   std::vector<InFlight> in_flight_;
   std::vector<SubmittedRange> submitted_;
   std::map<uint64_t, int> write_faults_, flush_faults_, resize_faults_;
+  std::map<uint64_t, int> extend_faults_;
   std::map<uint64_t, int> operation_faults_;
   uint64_t operations_ = 0;
   uint64_t flushes_ = 0;
   uint64_t resizes_ = 0;
+  uint64_t extensions_ = 0;
+  // While zeros are written from here on, nothing else may be.
+  uint64_t extending_from_ = UINT64_MAX;
 };
 
 }  // namespace uringfs::test

@@ -1,0 +1,64 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "src/log/sync_probe.h"
+
+#include <algorithm>
+
+namespace uringfs {
+
+const char* ToString(SyncWay way) {
+  return way == SyncWay::kDsync ? "dsync" : "flush";
+}
+
+SyncProbe* SyncProbe::OfDevice(uint64_t device_id) {
+  // Two disks that share one are no disaster. Never destroyed: logs may outlive
+  // statics.
+  static auto* const probes = new std::array<SyncProbe, 64>;
+  return &(*probes)[(device_id ^ (device_id >> 8)) % probes->size()];
+}
+
+SyncWay SyncProbe::Next() {
+  uint32_t left = left_.load(std::memory_order_relaxed);
+  if (left > 0) {
+    // Lost counts do not matter.
+    left_.store(left - 1, std::memory_order_relaxed);
+    return kept();
+  }
+  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) {
+    return kept();
+  }
+  turn_ = turn_ == SyncWay::kDsync ? SyncWay::kFlush : SyncWay::kDsync;
+  return turn_;
+}
+
+int64_t SyncProbe::Median(const Samples& samples) {
+  auto sorted = samples.nanos;
+  std::sort(sorted.begin(), sorted.end());
+  return sorted[kSamples / 2];
+}
+
+void SyncProbe::Took(SyncWay way, std::chrono::nanoseconds time) {
+  if (left_.load(std::memory_order_relaxed) > 0) {
+    return;
+  }
+  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) {
+    return;
+  }
+  Samples& own = samples_[static_cast<size_t>(way)];
+  if (own.count < kSamples) {
+    own.nanos[own.count++] = time.count();
+  }
+  const Samples& dsync = samples_[static_cast<size_t>(SyncWay::kDsync)];
+  const Samples& flush = samples_[static_cast<size_t>(SyncWay::kFlush)];
+  if (dsync.count < kSamples || flush.count < kSamples) {
+    return;
+  }
+  kept_.store(Median(flush) < Median(dsync) ? SyncWay::kFlush : SyncWay::kDsync,
+              std::memory_order_relaxed);
+  samples_ = {};
+  left_.store(kKeptSyncs, std::memory_order_relaxed);
+}
+
+}  // namespace uringfs
