@@ -63,9 +63,10 @@ Status DirectFile::WriteZeros(uint64_t from, uint64_t to) {
     }
     const int error = result < 0 ? static_cast<int>(-result) : EIO;
     const Verdict verdict = JudgeErrno(IoOp::kPwrite, error);
-    const bool may_retry =
-        verdict == Verdict::kRetry || verdict == Verdict::kRetryBounded;
-    if (!may_retry || ++attempts > kMaxRetries) {
+    if (verdict == Verdict::kRetry) {
+      continue;
+    }
+    if (verdict != Verdict::kRetryBounded || ++attempts > kMaxRetries) {
       return Status::FromErrno(error, "write zeros ahead", path_);
     }
   }

@@ -54,7 +54,8 @@ LogEngine::LogEngine(LogParts parts, const std::string& path,
       fallback_ring_(std::move(parts.fallback_ring)),
       ring_reason_(std::move(parts.ring_reason)),
       device_(std::move(parts.opened.device)),
-      probe_(SyncProbe::OfDevice(identity_.device)),
+      probe_(parts.probe != nullptr ? parts.probe
+                                    : SyncProbe::OfDevice(identity_.device)),
       ring_(RingMemory(), options.buffer_bytes, options.buffers_count),
       flusher_(&ring_, device_.get(), &written_, workspace_->tail_block(),
                WritesInFlight(options), path) {

@@ -51,8 +51,9 @@ struct LogParts {
   // At most one of these holds the ring; if none does the workspace does.
   std::unique_ptr<SideFile> side;
   AlignedBuffer fallback_ring;
-  std::string ring_reason;    // why the ring is not shared though it should be
-  bool starts_small = false;  // see log_grow.cc
+  std::string ring_reason;     // why the ring is not shared though it should be
+  bool starts_small = false;   // see log_grow.cc
+  SyncProbe* probe = nullptr;  // null: the one of the device
 };
 
 class LogEngine final : private Drainable {

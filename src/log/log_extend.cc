@@ -75,10 +75,12 @@ void LogEngine::ExtendAhead() {
       Fail(status);
       may_extend_ = false;
     }
+  }
+  flush_gate_.Exclusive([&] { flusher_.EndExtension(may_extend_ ? to : 0); });
+  if (may_extend_) {
     CountOne(&extensions_);
     extended_bytes_.fetch_add(to - from, std::memory_order_relaxed);
   }
-  flush_gate_.Exclusive([&] { flusher_.EndExtension(may_extend_ ? to : 0); });
 }
 
 // REQUIRES: as ExtendAhead.

@@ -244,6 +244,7 @@ Status FakeDisk::Resize(uint64_t bytes) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     URINGFS_CHECK_EQ(in_flight_.size(), 0u);
+    URINGFS_CHECK_EQ(extending_from_, UINT64_MAX);
     error = NextFault(resize_faults_, resizes_++);
     if (error == 0) {
       auto event = std::make_shared<Event>();

@@ -1,0 +1,77 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// A log on a fake disk that is extended ahead.
+
+#ifndef URINGFS_TEST_LOG_EXTEND_FIXTURE_H_
+#define URINGFS_TEST_LOG_EXTEND_FIXTURE_H_
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "src/log/side_pool.h"
+#include "test/log/fake_log.h"
+#include "test/log/side_image.h"
+#include "test/support/temp_dir.h"
+
+#include "gtest/gtest.h"
+
+namespace uringfs::test {
+
+inline LogOptions Extended() {
+  LogOptions options = SharedRing();
+  options.max_extend_bytes = 64 * 1024;
+  options.flush_window_bytes = 16 * 1024;
+  return options;
+}
+
+class ExtendTest : public testing::Test {
+ protected:
+  std::unique_ptr<LogEngine> MustOpen(const LogOptions& options) {
+    LogParts parts;
+    EXPECT_TRUE(Workspace::Acquire(0, &parts.workspace).ok());
+    parts.opened = FakeDevice::Open(disk_);
+    parts.probe = &probe_;
+    Status status = AcquireSideFile(path_, "", options, &parts.side);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    std::unique_ptr<LogEngine> log;
+    status = LogEngine::OpenOn(std::move(parts), path_, options, &log);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    return log;
+  }
+
+  void AppendAndSync(LogEngine* log, uint64_t bytes) {
+    ASSERT_TRUE(Append(log, StreamBytes(log->size(), bytes)).ok());
+    ASSERT_TRUE(log->Sync().ok());
+    ASSERT_EQ(log->hi_stable(), log->size());
+  }
+
+  // Syncs until there are zeros ahead, or too often.
+  void SyncUntilExtended(LogEngine* log, uint64_t extensions = 1) {
+    for (int i = 0; i < 20000 && log->stats().extensions < extensions; ++i) {
+      AppendAndSync(log, 100);
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+    ASSERT_GE(log->stats().extensions, extensions);
+  }
+
+  // One that has made up its mind.
+  void Keep(SyncWay way) {
+    for (size_t i = 0; i < SyncProbe::kSamples; ++i) {
+      for (const SyncWay each : {SyncWay::kDsync, SyncWay::kFlush}) {
+        probe_.Took(each, std::chrono::nanoseconds(each == way ? 1 : 2));
+      }
+    }
+    ASSERT_EQ(probe_.kept(), way);
+  }
+
+  SyncProbe probe_;
+  TempDir dir_;
+  const std::string path_ = dir_.File("000007.log");
+  const std::shared_ptr<FakeDisk> disk_ = FakeDisk::Create();
+};
+
+}  // namespace uringfs::test
+
+#endif  // URINGFS_TEST_LOG_EXTEND_FIXTURE_H_
