@@ -135,7 +135,7 @@ rdb::IOStatus UringFileSystem::NewReader(const std::string& path,
   if (live == nullptr) {
     if (NeedsLogView(path)) {
       std::unique_ptr<LogView> view;
-      status = ToIOStatus(LogView::Open(path, &view));
+      status = ToIOStatus(LogView::Open(path, &view, kUsualMaxTornBytes));
       if (status.ok()) {
         result->reset(new ViewReader(std::move(view)));
       }

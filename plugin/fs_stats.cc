@@ -118,6 +118,7 @@ std::string FsTotals::ToString() const {
   AppendToken("buffered", buffered, &text);
   AppendToken("registered_buffers", registered_buffers, &text);
   AppendToken("shared_rings", shared_rings, &text);
+  text.append(" wal_sync_way=").append(wal_syncs_by_flush ? "flush" : "dsync");
   text.append("\n ");
   AppendToken("side_recovered", side_recovered, &text);
   AppendToken("side_recovered_bytes", side_recovered_bytes, &text);
@@ -206,6 +207,9 @@ void FsStats::Collect(const LogStore& log, FileKind kind, FsTotals* totals) {
   ++(choice.uses_direct_io ? totals->direct : totals->buffered);
   totals->registered_buffers += choice.uses_registered_buffers ? 1 : 0;
   totals->shared_rings += choice.uses_shared_ring ? 1 : 0;
+  if (kind == FileKind::kWal) {
+    totals->wal_syncs_by_flush = choice.syncs_by_flush;
+  }
   if (totals->first_reason.empty()) {
     totals->first_reason = choice.reason;
   }

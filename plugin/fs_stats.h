@@ -38,6 +38,8 @@ struct FsTotals {
   uint64_t buffered = 0;
   uint64_t registered_buffers = 0;
   uint64_t shared_rings = 0;
+  // As the last WAL had it; see IoChoice.
+  bool wal_syncs_by_flush = false;
   // Side files of killed processes that were found.
   uint64_t side_recovered = 0;
   uint64_t side_recovered_bytes = 0;

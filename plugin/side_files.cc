@@ -154,7 +154,7 @@ bool SideFiles::LogicalSize(const std::string& path, rdb::IOStatus* status,
   }
   std::unique_ptr<LogView> view;
   // One that cannot be opened is the base's to explain, or to size anyway.
-  if (!LogView::Open(path, &view).ok()) {
+  if (!LogView::Open(path, &view, kUsualMaxTornBytes).ok()) {
     return false;
   }
   *status = ToIOStatus(view->Size(size));

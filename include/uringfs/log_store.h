@@ -36,8 +36,9 @@
 // milliseconds.
 //
 // While the log is open the *physical* file may be longer than size(), by less
-// than 4096 zero bytes: direct writes are whole blocks. Sync of a
-// tail-localised log, Settle and Close cut it to the exact size.
+// than 4096 zero bytes (direct writes are whole blocks), or by the zeros of
+// LogOptions::max_extend_bytes. Sync of a tail-localised log, Settle and Close
+// cut it to the exact size.
 //
 // Errors are sticky: once a write or a sync has failed, every later call that
 // could acknowledge anything answers with that first error, and nothing behind

@@ -103,6 +103,9 @@ struct IoChoice {
   bool uses_shared_ring = false;
   // It was asked for and could not be had; `reason` tells why.
   bool lost_shared_ring = false;
+  // Overwrites are made durable by a device flush, which was found to be faster
+  // on this disk than RWF_DSYNC.
+  bool syncs_by_flush = false;
   // One sentence; empty if everything asked for was to be had.
   std::string reason;
 

@@ -54,6 +54,9 @@ struct SideFileInfo {
   uint64_t filled = 0;     // the logical size
   uint64_t log_bytes = 0;  // physical size of the log
   uint64_t ring_bytes = 0;
+  // kStale: it was its log's when the machine went down, so that the log's last
+  // records may be lost in part; see RecoveryOptions.
+  bool may_be_torn = false;
   // The ring has bytes that the file lacks, and the log has a successor; see
   // RecoveryOptions.
   bool is_superseded = false;
@@ -129,9 +132,11 @@ Status RecoverDirectory(const std::string& directory,
 class LogView {
  public:
   // Errors: those of opening the log itself. A log without a (trusted) side
-  // file is read as it is.
+  // file is read as it is. With max_torn_bytes (see RecoveryOptions) a log that
+  // the machine went down over ends where RecoverLog would cut it.
   static Status Open(const std::string& log_path,
-                     std::unique_ptr<LogView>* view);
+                     std::unique_ptr<LogView>* view,
+                     uint64_t max_torn_bytes = 0);
   ~LogView();
   LogView(const LogView&) = delete;
   LogView& operator=(const LogView&) = delete;

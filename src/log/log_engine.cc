@@ -278,6 +278,7 @@ Status LogEngine::Truncate(uint64_t size) {
 IoChoice LogEngine::ChoiceNow() const {
   IoChoice choice = device_->choice();
   choice.uses_shared_ring = side_ != nullptr;
+  choice.syncs_by_flush = probe_->kept() == SyncWay::kFlush;
   choice.lost_shared_ring = side_ == nullptr && !ring_reason_.empty();
   if (!ring_reason_.empty()) {
     choice.reason += (choice.reason.empty() ? "" : "; ") + ring_reason_;

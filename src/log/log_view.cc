@@ -14,6 +14,7 @@
 
 #include "src/log/posix_file.h"
 #include "src/log/side_reader.h"
+#include "src/log/wal_records.h"
 
 #include "uringfs/recovery.h"
 
@@ -53,6 +54,7 @@ struct LogView::Body {
   std::string path;
   PosixFile log;
   struct stat identity = {};
+  uint64_t torn_end = UINT64_MAX;  // what is behind is not shown
   mutable std::mutex mutex;
   // Guarded by mutex; null: the file is all there is to know of.
   mutable SidePointer attached;
@@ -62,6 +64,7 @@ struct LogView::Body {
   Status FindSide(SidePointer* side) const;
   void Drop(const SidePointer& side) const;
   Status FileSize(uint64_t* bytes) const;
+  Status FindEnd(uint64_t max_torn_bytes);
   // Both set *is_done, or the log has changed meanwhile.
   Status ServeLive(const SidePointer& side, Request* request,
                    bool* is_done) const;
@@ -107,6 +110,21 @@ Status LogView::Body::FileSize(uint64_t* bytes) const {
   const int error = log.Stat(&stat);
   *bytes = static_cast<uint64_t>(stat.st_size);
   return error == 0 ? Status::Ok() : Status::FromErrno(error, "fstat", path);
+}
+
+Status LogView::Body::FindEnd(uint64_t max_torn_bytes) {
+  Side side;
+  WalEnd end;
+  Status status;
+  // What keeps us from looking is told when something is read.
+  if (LookAtSide(path, &side).ok() && side.verdict == SideVerdict::kStale &&
+      side.may_be_torn && IsSameFile(side.log, identity)) {
+    status = FindTornEnd(log, path, max_torn_bytes, &end);
+  }
+  if (status.ok() && end.kind == WalEndKind::kTorn) {
+    torn_end = end.offset;
+  }
+  return status;
 }
 
 Status LogView::Body::ServeLive(const SidePointer& side, Request* request,
@@ -157,8 +175,9 @@ Status LogView::Body::ServePlain(bool is_patient, Request* request,
   if (!status.ok()) {
     return status;
   }
-  const int error = log.ReadAt(request->offset, request->CutTo(before),
-                               request->out, &request->got);
+  const int error =
+      log.ReadAt(request->offset, request->CutTo(std::min(before, torn_end)),
+                 request->out, &request->got);
   if (error != 0) {
     return Status::FromErrno(error, "read", path);
   }
@@ -194,7 +213,7 @@ LogView::LogView(std::unique_ptr<Body> body) : body_(std::move(body)) {}
 LogView::~LogView() = default;
 
 Status LogView::Open(const std::string& log_path,
-                     std::unique_ptr<LogView>* view) {
+                     std::unique_ptr<LogView>* view, uint64_t max_torn_bytes) {
   auto body = std::make_unique<Body>();
   body->path = log_path;
   int error = body->log.Open(log_path, O_RDONLY);
@@ -207,8 +226,12 @@ Status LogView::Open(const std::string& log_path,
   if (!S_ISREG(body->identity.st_mode)) {
     return Status::InvalidArgument(log_path + ": not a regular file");
   }
-  view->reset(new LogView(std::move(body)));
-  return Status::Ok();
+  Status status =
+      max_torn_bytes > 0 ? body->FindEnd(max_torn_bytes) : Status::Ok();
+  if (status.ok()) {
+    view->reset(new LogView(std::move(body)));
+  }
+  return status;
 }
 
 Status LogView::Size(uint64_t* bytes) const {

@@ -220,14 +220,9 @@ Status Recovery::Act(const PosixFile& log, bool* is_done) {
 // REQUIRES: the log is locked.
 Status Recovery::CutTorn(const PosixFile& log, const Side& side) {
   WalEnd end;
-  Status status = FindWalEnd(log, log_path_, &end);
+  Status status = FindTornEnd(log, log_path_, max_torn_bytes_, &end);
   if (!status.ok()) {
     return status;
-  }
-  if (end.kind == WalEndKind::kTorn &&
-      end.data_end > end.offset + max_torn_bytes_) {
-    end.kind = WalEndKind::kDamaged;
-    end.reason += ", and more follows than can have been on its way";
   }
   const auto bytes = static_cast<uint64_t>(side.log.st_size);
   if (end.kind == WalEndKind::kDamaged) {

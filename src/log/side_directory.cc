@@ -2,11 +2,15 @@
 //
 // Names of side files, and what is done to all of a directory.
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <ctime>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "src/base/file_identity.h"
 #include "src/log/side_format.h"
 #include "src/log/side_reader.h"
 
@@ -51,6 +55,34 @@ uint64_t NumberOf(const std::string& name) {
   return number;
 }
 
+// Whether a log with a higher number stands beside one and passes a test.
+template <class Test>
+bool AnySuccessor(const std::string& log_path, const Test& test) {
+  const std::filesystem::path path(log_path);
+  const uint64_t number = NumberOf(path.filename().string());
+  std::error_code error;
+  std::filesystem::directory_iterator it(
+      path.has_parent_path() ? path.parent_path() : ".", error);
+  for (const std::filesystem::directory_iterator end;
+       number > 0 && !error && it != end; it.increment(error)) {
+    if (NumberOf(it->path().filename().string()) > number &&
+        test(it->path().string())) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// In nanoseconds of the wall clock, as it goes now.
+uint64_t BootTime() {
+  timespec now = {};
+  timespec since = {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  ::clock_gettime(CLOCK_BOOTTIME, &since);
+  return static_cast<uint64_t>((now.tv_sec - since.tv_sec) * 1000000000 +
+                               (now.tv_nsec - since.tv_nsec));
+}
+
 }  // namespace
 
 uint64_t LogNumberOf(const std::string& log_path) {
@@ -58,21 +90,15 @@ uint64_t LogNumberOf(const std::string& log_path) {
 }
 
 bool IsSuperseded(const std::string& log_path, const Side& side) {
-  const std::filesystem::path path(log_path);
-  const uint64_t number = LogNumberOf(log_path);
-  if (side.words.filled <= side.words.written || number == 0) {
-    return false;
-  }
-  std::error_code error;
-  std::filesystem::directory_iterator it(
-      path.has_parent_path() ? path.parent_path() : ".", error);
-  for (const std::filesystem::directory_iterator end; !error && it != end;
-       it.increment(error)) {
-    if (NumberOf(it->path().filename().string()) > number) {
-      return true;
-    }
-  }
-  return false;
+  return side.words.filled > side.words.written &&
+         AnySuccessor(log_path, [](const std::string&) { return true; });
+}
+
+bool IsContinued(const std::string& log_path) {
+  const uint64_t boot = BootTime();
+  return AnySuccessor(log_path, [boot](const std::string& path) {
+    return BirthOf(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW) > boot;
+  });
 }
 
 std::string SideFilePath(const std::string& log_path) {

@@ -103,6 +103,10 @@ uint64_t LogNumberOf(const std::string& log_path);
 // REQUIRES: kLive.
 bool IsSuperseded(const std::string& log_path, const Side& side);
 
+// Whether a log with a higher number beside it was made since the machine was
+// booted: somebody has read this one and gone on.
+bool IsContinued(const std::string& log_path);
+
 }  // namespace uringfs
 
 #endif  // URINGFS_LOG_SIDE_READER_H_

@@ -9,6 +9,7 @@
 
 #include "src/base/align.h"
 #include "src/base/crc32c.h"
+#include "src/log/side_reader.h"
 
 namespace uringfs {
 namespace {
@@ -31,8 +32,16 @@ enum Type : uint8_t {
   kRecyclableMiddle = 7,
   kRecyclableLast = 8,
   kRecyclableTimestampSize = 11,
+  kPredecessor = 130,
   kRecyclablePredecessor = 131,
 };
+
+// To any release of RocksDB so far. A later one may have more, so those count
+// if their checksum is right.
+bool IsKnown(uint8_t type) {
+  return (type >= kFull && type <= kRecyclableTimestampSize) ||
+         type == kPredecessor || type == kRecyclablePredecessor;
+}
 
 bool IsRecyclable(uint8_t type) {
   return (type >= kRecyclableFull && type <= kRecyclableLast) ||
@@ -72,8 +81,9 @@ enum class Look : uint8_t {
   kPadding,  // nothing more in this block
   kEnd,      // the file ends here
   kCut,      // the file ends within it
-  kUnset,    // zeros where its header should be
-  kBad,      // anything else
+  kUnset,    // zeros where its header should be, to the end of its sector
+  kBad,      // anything else that may be a fragment
+  kAlien,    // no fragment of any kind
 };
 
 // One block of the log, or what the file has of it.
@@ -81,7 +91,9 @@ class Block {
  public:
   Block(const char* data, uint32_t bytes) : data_(data), bytes_(bytes) {}
 
-  Look LookAt(uint32_t at, Fragment* fragment) const;
+  // `is_recyclable`: fragments in front of it had log numbers, so padding may
+  // be longer.
+  Look LookAt(uint32_t at, bool is_recyclable, Fragment* fragment) const;
 
   // Whether a write that was lost explains a bad fragment: from its begin, or
   // from that of a sector behind it, to the end of that sector there are
@@ -103,7 +115,7 @@ class Block {
   const uint32_t bytes_;
 };
 
-Look Block::LookAt(uint32_t at, Fragment* fragment) const {
+Look Block::LookAt(uint32_t at, bool is_recyclable, Fragment* fragment) const {
   fragment->begin = at;
   fragment->end = at + kHeaderBytes;
   const uint32_t left = kWalBlockBytes - at;
@@ -111,29 +123,37 @@ Look Block::LookAt(uint32_t at, Fragment* fragment) const {
     return bytes_ == kWalBlockBytes ? Look::kPadding : Look::kEnd;
   }
   const uint32_t there = bytes_ - at;
-  if (left < kHeaderBytes ||
-      (left < kRecyclableHeaderBytes && IsZero(data_ + at, there))) {
-    return Look::kPadding;
+  if (left < kHeaderBytes || (is_recyclable && left < kRecyclableHeaderBytes &&
+                              IsZero(data_ + at, there))) {
+    // RocksDB writes it with the next record, and takes a part of it for the
+    // begin of a header.
+    return there == left ? Look::kPadding : Look::kUnset;
   }
   if (there < kHeaderBytes) {
     return IsZero(data_ + at, there) ? Look::kUnset : Look::kCut;
   }
   const char* const header = data_ + at;
   if (IsZero(header, kHeaderBytes)) {
-    return Look::kUnset;
+    // A type is never zero, so the sector that should have it was lost.
+    return HasLostSector(at + kTypeAt, at + kHeaderBytes) ? Look::kUnset
+                                                          : Look::kBad;
   }
   fragment->type = static_cast<uint8_t>(header[kTypeAt]);
   const uint32_t header_bytes =
       IsRecyclable(fragment->type) ? kRecyclableHeaderBytes : kHeaderBytes;
   fragment->end = at + header_bytes + Load16(header + kLengthAt);
+  const bool is_known = IsKnown(fragment->type);
   if (fragment->end > kWalBlockBytes || fragment->type == kZero) {
-    return Look::kBad;
+    return is_known || fragment->type == kZero ? Look::kBad : Look::kAlien;
   }
   if (fragment->end > bytes_) {
-    return Look::kCut;
+    return is_known ? Look::kCut : Look::kAlien;
   }
   const uint32_t crc = Crc32c(header + kTypeAt, fragment->end - at - kTypeAt);
-  return Mask(crc) == Load32(header) ? Look::kWhole : Look::kBad;
+  if (Mask(crc) == Load32(header)) {
+    return Look::kWhole;
+  }
+  return is_known ? Look::kBad : Look::kAlien;
 }
 
 // Puts fragments together to records.
@@ -154,6 +174,7 @@ class Walk {
   }
 
   WalEnd* const end_;
+  bool is_recyclable_ = false;
   bool is_within_ = false;  // a record whose last fragment is still to come
 };
 
@@ -186,10 +207,11 @@ bool Walk::Add(const Fragment& fragment, uint64_t end) {
 bool Walk::Through(uint64_t block_begin, const Block& block) {
   Fragment fragment;
   for (uint32_t at = 0;; at = fragment.end) {
-    const Look look = block.LookAt(at, &fragment);
+    const Look look = block.LookAt(at, is_recyclable_, &fragment);
     const std::string where = std::to_string(block_begin + at);
     switch (look) {
       case Look::kWhole:
+        is_recyclable_ = is_recyclable_ || IsRecyclable(fragment.type);
         if (!Add(fragment, block_begin + fragment.end)) {
           return Stop(WalEndKind::kDamaged,
                       "the fragment at " + where +
@@ -202,6 +224,9 @@ bool Walk::Through(uint64_t block_begin, const Block& block) {
         return is_within_ ? Stop(WalEndKind::kTorn,
                                  "the file ends within a record, at " + where)
                           : false;
+      case Look::kAlien:
+        return Stop(WalEndKind::kDamaged,
+                    "what is at " + where + " is no record of a log");
       case Look::kCut:
         return Stop(WalEndKind::kTorn,
                     "the file ends within the fragment at " + where);
@@ -243,6 +268,23 @@ Status FindWalEnd(const PosixFile& log, const std::string& path, WalEnd* end) {
       return Status::Ok();
     }
   }
+}
+
+Status FindTornEnd(const PosixFile& log, const std::string& path,
+                   uint64_t max_torn_bytes, WalEnd* end) {
+  Status status = FindWalEnd(log, path, end);
+  if (!status.ok() || end->kind != WalEndKind::kTorn) {
+    return status;
+  }
+  if (end->data_end > end->offset &&
+      end->data_end - end->offset > max_torn_bytes) {
+    end->kind = WalEndKind::kDamaged;
+    end->reason += ", and more follows than can have been on its way";
+  } else if (IsContinued(path)) {
+    end->kind = WalEndKind::kDamaged;
+    end->reason += ", and the database was opened without uringfs since";
+  }
+  return status;
 }
 
 }  // namespace uringfs

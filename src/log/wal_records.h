@@ -48,6 +48,12 @@ struct WalEnd {
 // Reads a log from its begin. Errors: those of reading.
 Status FindWalEnd(const PosixFile& log, const std::string& path, WalEnd* end);
 
+// The same for a log that the machine may have gone down over; see
+// RecoveryOptions::max_torn_bytes. kTorn: it is to end at `offset`. A tear that
+// cannot be one, or behind which the database has gone on, is kDamaged.
+Status FindTornEnd(const PosixFile& log, const std::string& path,
+                   uint64_t max_torn_bytes, WalEnd* end);
+
 }  // namespace uringfs
 
 #endif  // URINGFS_LOG_WAL_RECORDS_H_

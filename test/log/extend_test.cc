@@ -87,27 +87,27 @@ TEST_F(ExtendTest, WhereAFlushIsFasterThatIsTaken) {
 }
 
 TEST_F(ExtendTest, BothWaysAreTriedAndTheFasterOneIsKept) {
-  EXPECT_EQ(probe_.kept(), SyncWay::kDsync);
+  EXPECT_EQ(probe_->kept(), SyncWay::kDsync);
   size_t asked[2] = {0, 0};
   const auto ask = [&](int64_t dsync, int64_t flush) {
     for (size_t i = 0; i < 2 * SyncProbe::kSamples; ++i) {
-      const SyncWay way = probe_.Next();
+      const SyncWay way = probe_->Next();
       ++asked[static_cast<size_t>(way)];
-      probe_.Took(way, std::chrono::nanoseconds(
-                           way == SyncWay::kDsync ? dsync : flush));
+      probe_->Took(way, std::chrono::nanoseconds(
+                            way == SyncWay::kDsync ? dsync : flush));
     }
   };
   ask(100, 50);
   EXPECT_EQ(asked[0], SyncProbe::kSamples);
   EXPECT_EQ(asked[1], SyncProbe::kSamples);
-  EXPECT_EQ(probe_.kept(), SyncWay::kFlush);
+  EXPECT_EQ(probe_->kept(), SyncWay::kFlush);
   for (uint32_t i = 0; i < SyncProbe::kKeptSyncs; ++i) {
-    ASSERT_EQ(probe_.Next(), SyncWay::kFlush);
-    probe_.Took(SyncWay::kFlush, std::chrono::nanoseconds(1000));
+    ASSERT_EQ(probe_->Next(), SyncWay::kFlush);
+    probe_->Took(SyncWay::kFlush, std::chrono::nanoseconds(1000));
   }
   // Asked again, with new samples only.
   ask(49, 50);
-  EXPECT_EQ(probe_.kept(), SyncWay::kDsync);
+  EXPECT_EQ(probe_->kept(), SyncWay::kDsync);
 }
 
 TEST_F(ExtendTest, NothingIsWrittenWhereZerosAreBeingWritten) {

@@ -28,7 +28,8 @@ inline std::shared_ptr<rocksdb::FileSystem> MakeUringFs(
 }
 
 // "posix"; "uringfs"; "uringfs_ring", whose WALs have a side file from their
-// first byte on; or "uringfs_pwrite": our fall-back without io_uring.
+// first byte on, and zeros ahead once they are synced, whatever the recovery
+// mode; or "uringfs_pwrite": our fall-back without io_uring.
 inline std::shared_ptr<rocksdb::FileSystem> MakeFs(const std::string& name) {
   if (name == "posix") {
     return rocksdb::FileSystem::Default();
@@ -36,6 +37,7 @@ inline std::shared_ptr<rocksdb::FileSystem> MakeFs(const std::string& name) {
   UringFsOptions options;
   if (name == "uringfs_ring") {
     options.wal_ring_after_bytes = 0;
+    options.wal_preextend = WalPreextend::kOn;
   }
   if (name == "uringfs_pwrite") {
     options.io_engine = IoEngine::kPwrite;

@@ -1,0 +1,395 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Logs that the machine went down over: what is cut, and what is left alone.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "src/base/align.h"
+#include "src/base/file_identity.h"
+#include "test/log/recovery_fixture.h"
+#include "test/log/side_builder.h"
+#include "test/log/wal_writer.h"
+#include "test/support/temp_dir.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "uringfs/recovery.h"
+
+namespace uringfs {
+namespace {
+
+using std::filesystem::exists;
+using test::Inspect;
+using test::Owner;
+using test::ReadWholeFile;
+using test::SideBuilder;
+using test::WalHeader;
+using test::WalWriter;
+using test::WithHole;
+using test::WriteWholeFile;
+using ::testing::HasSubstr;
+
+void BeOfAnotherBoot(SideBuilder* built) {
+  char& digit = built->header.boot_id[0];
+  digit = digit == 'a' ? 'b' : 'a';
+  built->Sign();
+}
+
+// A side file in memory, of a log that has nothing but what is in its file.
+void PrepareFor(const std::string& log, SideBuilder* built) {
+  WriteWholeFile(built->log_path, log, 0644);
+  built->origin = 0;
+  built->written = log.size();
+  built->filled = log.size();
+  built->PrepareSide();
+  const size_t tail = AlignDown(log.size(), built->buffer_bytes);
+  built->ring.replace(tail % built->ring_bytes(), log.size() - tail, log, tail);
+}
+
+RecoveryReport RecoverTorn(const std::string& log_path,
+                           uint64_t max_torn_bytes = kUsualMaxTornBytes) {
+  RecoveryOptions options;
+  options.wait_ms = 50;
+  options.max_torn_bytes = max_torn_bytes;
+  RecoveryReport report;
+  const Status status = RecoverLog(log_path, options, &report);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  EXPECT_EQ(report.path, SideFilePath(log_path));
+  EXPECT_EQ(report.recovered_bytes, 0u);
+  return report;
+}
+
+class TornRecoveryTest : public test::RecoveryFixture {
+ protected:
+  // As the machine leaves the two files when it goes down.
+  void Leave(const std::string& log) {
+    PrepareFor(log, &built_);
+    BeOfAnotherBoot(&built_);
+    built_.WriteSide();
+  }
+
+  void ExpectGone() {
+    EXPECT_FALSE(exists(built_.side_path()));
+    EXPECT_EQ(RecoverTorn(built_.log_path).outcome, RecoveryOutcome::kNothing);
+  }
+
+  // REQUIRES: Leave().
+  void ExpectCut(size_t end, uint64_t max_torn_bytes = kUsualMaxTornBytes) {
+    const std::string torn = ReadWholeFile(built_.log_path);
+    ASSERT_GT(torn.size(), end);
+    EXPECT_EQ(Inspect(built_.log_path).state, SideState::kStale);
+    const RecoveryReport report = RecoverTorn(built_.log_path, max_torn_bytes);
+    ASSERT_EQ(report.outcome, RecoveryOutcome::kCut) << report.message;
+    EXPECT_EQ(report.cut_bytes, torn.size() - end);
+    EXPECT_THAT(report.message,
+                HasSubstr("from " + std::to_string(torn.size()) + " to " +
+                          std::to_string(end) + " bytes"));
+    EXPECT_TRUE(ReadWholeFile(built_.log_path) == torn.substr(0, end));
+    ExpectGone();
+    EXPECT_TRUE(ReadWholeFile(built_.log_path) == torn.substr(0, end));
+  }
+
+  // REQUIRES: Leave().
+  void ExpectUntouched(const std::string& why,
+                       uint64_t max_torn_bytes = kUsualMaxTornBytes) {
+    SCOPED_TRACE(why);
+    const std::string log = ReadWholeFile(built_.log_path);
+    const RecoveryReport report = RecoverTorn(built_.log_path, max_torn_bytes);
+    EXPECT_EQ(report.outcome, RecoveryOutcome::kRemoved) << report.message;
+    EXPECT_EQ(report.cut_bytes, 0u);
+    EXPECT_THAT(report.message, HasSubstr(why));
+    EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
+    ExpectGone();
+    EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
+  }
+
+  // Four records, the third of them over blocks.
+  static WalWriter Log(WalHeader header = WalHeader::kPlain) {
+    WalWriter log(header);
+    log.AddBytes(1000).AddBytes(6000).AddBytes(70000).AddBytes(3000);
+    return log;
+  }
+
+  // Its third record lacks a page.
+  static std::string Torn() { return WithHole(Log().bytes(), 40960, 45056); }
+  static size_t TornEnd() { return Log().records()[1].end; }
+};
+
+// ---- torn
+
+TEST_F(TornRecoveryTest, ALogThatStopsWithinARecord) {
+  for (const WalHeader header : {WalHeader::kPlain, WalHeader::kRecyclable}) {
+    const WalWriter log = Log(header);
+    for (size_t i = 0; i < log.records().size(); ++i) {
+      SCOPED_TRACE(i);
+      const size_t begin = log.records()[i].begin;
+      const size_t end = log.records()[i].end;
+      for (const size_t size : {begin + 1, (begin + end) / 2, end - 1}) {
+        Leave(log.bytes().substr(0, size));
+        ExpectCut(begin);
+      }
+    }
+  }
+}
+
+TEST_F(TornRecoveryTest, ALogWithZerosBehind) {
+  for (const size_t zeros : {size_t{1}, size_t{4096}, size_t{4} << 20}) {
+    const WalWriter log = Log();
+    Leave(log.bytes() + std::string(zeros, '\0'));
+    ExpectCut(log.bytes().size());
+  }
+  Leave(std::string(8192, '\0'));
+  ExpectCut(0);
+}
+
+TEST_F(TornRecoveryTest, ALogWithAHole) {
+  Leave(Torn());
+  ExpectCut(TornEnd());
+  Leave(Torn() + std::string(100000, '\0'));
+  ExpectCut(TornEnd());
+}
+
+// What is behind a hole goes as well, whole or not: it was written later.
+TEST_F(TornRecoveryTest, WholeRecordsBehindAHole) {
+  const WalWriter log = Log();
+  const size_t begin = log.records()[0].end;
+  Leave(WithHole(log.bytes(), begin, AlignUp(begin, 512)));
+  ExpectCut(begin);
+}
+
+TEST_F(TornRecoveryTest, TheBirthOfTheLogIsKnown) {
+  PrepareFor(Torn(), &built_);
+  built_.header.log_birth = BirthOf(AT_FDCWD, built_.log_path, 0);
+  ASSERT_NE(built_.header.log_birth, 0u) << "nothing is tested here";
+  ++built_.header.log_device;
+  BeOfAnotherBoot(&built_);
+  built_.WriteSide();
+  ExpectCut(TornEnd());
+}
+
+// The words of a side file may be lost, too, and are not asked.
+TEST_F(TornRecoveryTest, TheWordsSayNothing) {
+  PrepareFor(Torn(), &built_);
+  built_.written_word = 0;
+  built_.filled_word = 0;
+  BeOfAnotherBoot(&built_);
+  built_.WriteSide();
+  ExpectCut(TornEnd());
+}
+
+// Killed between the two steps.
+TEST_F(TornRecoveryTest, ARunThatWasKilledBeforeItsLastStep) {
+  Leave(Torn());
+  ASSERT_EQ(::truncate(built_.log_path.c_str(), static_cast<off_t>(TornEnd())),
+            0);
+  ExpectUntouched("another boot");
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) ==
+              Log().bytes().substr(0, TornEnd()));
+}
+
+// Whoever has made the next one since the machine was booted has read what is
+// there, behind a hole as well, and gone on from that.
+TEST_F(TornRecoveryTest, ALogThatHasASuccessorOfThisBoot) {
+  WriteWholeFile(dir_.File("000006.log"), "older");
+  Leave(Torn());
+  ExpectCut(TornEnd());
+  WriteWholeFile(dir_.File("000008.log"), "newer");
+  Leave(Torn());
+  ExpectUntouched("the database was opened without uringfs since");
+}
+
+TEST_F(TornRecoveryTest, AViewEndsWhereItWouldBeCut) {
+  const auto read = [&](uint64_t max_torn_bytes) {
+    std::unique_ptr<LogView> view;
+    EXPECT_TRUE(LogView::Open(built_.log_path, &view, max_torn_bytes).ok());
+    uint64_t size = 0;
+    EXPECT_TRUE(view->Size(&size).ok());
+    std::string all(size + 100, '?');
+    size_t got = 0;
+    EXPECT_TRUE(view->Read(0, all.size(), &all[0], &got).ok());
+    EXPECT_EQ(got, size);
+    all.resize(got);
+    return all;
+  };
+  Leave(Torn());
+  EXPECT_TRUE(read(kUsualMaxTornBytes) == Log().bytes().substr(0, TornEnd()));
+  EXPECT_TRUE(read(0) == Torn());
+  EXPECT_TRUE(read(1) == Torn()) << "too far from the end";
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) == Torn()) << "it only looks";
+  ++built_.header.log_inode;
+  built_.Sign();
+  built_.WriteSide();
+  EXPECT_TRUE(read(kUsualMaxTornBytes) == Torn()) << "not its log";
+}
+
+TEST_F(TornRecoveryTest, ADirectoryOfLogs) {
+  // Without numbers, as files of this boot would be each other's successors.
+  built_.log_path = dir_.File("a.log");
+  SideBuilder whole(dir_.File("b.log"));
+  PrepareFor(Log().bytes(), &whole);
+  BeOfAnotherBoot(&whole);
+  whole.WriteSide();
+  Leave(Torn());
+  RecoveryOptions options;
+  options.max_torn_bytes = kUsualMaxTornBytes;
+  std::vector<RecoveryReport> reports;
+  ASSERT_TRUE(RecoverDirectory(dir_.path(), options, &reports).ok());
+  ASSERT_EQ(reports.size(), 2u);
+  std::sort(reports.begin(), reports.end(),
+            [](const RecoveryReport& a, const RecoveryReport& b) {
+              return a.path < b.path;
+            });
+  EXPECT_EQ(reports[0].outcome, RecoveryOutcome::kCut) << reports[0].message;
+  EXPECT_EQ(reports[1].outcome, RecoveryOutcome::kRemoved)
+      << reports[1].message;
+  EXPECT_EQ(std::filesystem::file_size(built_.log_path), TornEnd());
+  EXPECT_TRUE(ReadWholeFile(whole.log_path) == Log().bytes());
+}
+
+// ---- not torn, or not by a write that was lost
+
+TEST_F(TornRecoveryTest, AWholeLog) {
+  Leave(Log().bytes());
+  ExpectUntouched("another boot");
+  Leave("");
+  ExpectUntouched("another boot");
+  // The padding of a block is no tear.
+  WalWriter padded;
+  padded.AddUpTo(6);
+  Leave(padded.bytes() + std::string(6, '\0'));
+  ExpectUntouched("another boot");
+}
+
+TEST_F(TornRecoveryTest, ADamage) {
+  const WalWriter log = Log();
+  for (const size_t at :
+       {size_t{0}, size_t{6}, size_t{500}, log.records()[2].begin + 50000,
+        log.bytes().size() - 1}) {
+    SCOPED_TRACE(at);
+    std::string bad = log.bytes();
+    bad[at] = static_cast<char>(bad[at] ^ 2);
+    Leave(bad);
+    ExpectUntouched("is damaged");
+    Leave(bad + std::string(8192, '\0'));
+    ExpectUntouched("left as it is");
+  }
+  WalWriter strange = Log();
+  strange.AddFragment(4, "no first one");
+  Leave(strange.bytes());
+  ExpectUntouched("the fragment at " + std::to_string(log.bytes().size()) +
+                  " does not belong");
+}
+
+TEST_F(TornRecoveryTest, ATearThatIsTooFarFromTheEnd) {
+  const uint64_t behind = Torn().size() - TornEnd();
+  for (const uint64_t most : {uint64_t{1}, behind / 2, behind - 1}) {
+    Leave(Torn());
+    ExpectUntouched("more follows", most);
+  }
+  Leave(Torn());
+  ExpectCut(TornEnd(), behind);
+}
+
+// A log is extended ahead by more than can be on its way.
+TEST_F(TornRecoveryTest, ZerosAreNoneOfTheBytesThatFollow) {
+  Leave(Log().bytes() + std::string(100000, '\0'));
+  ExpectCut(Log().bytes().size(), 1);
+  const uint64_t behind = Torn().size() - TornEnd();
+  Leave(Torn() + std::string(100000, '\0'));
+  ExpectCut(TornEnd(), behind);
+}
+
+TEST_F(TornRecoveryTest, NoLogIsLookedIntoUnlessAskedFor) {
+  Leave(Torn());
+  ExpectUntouched("what it held is gone", 0);
+  Leave(Log().bytes() + std::string(8192, '\0'));
+  ExpectUntouched("what it held is gone", 0);
+  // Nor is it asked for its lock.
+  Leave(Torn());
+  const Owner owner(built_.log_path);
+  ExpectUntouched("what it held is gone", 0);
+}
+
+// Whole blocks that hold anything, such as another program's log.
+TEST_F(TornRecoveryTest, ALogOfAnotherFormat) {
+  for (uint64_t salt = 0; salt < 200; ++salt) {
+    SCOPED_TRACE(salt);
+    Leave(test::Payload(test::kWalBlock + salt * 97, salt));
+    ExpectUntouched("at 0 is");
+  }
+  std::string text;
+  for (int line = 0; text.size() < 2 * test::kWalBlock; ++line) {
+    text += "2024-01-01 12:00:00 line " + std::to_string(line) + "\n";
+  }
+  Leave(text);
+  ExpectUntouched("left as it is");
+  Leave("2024-01-01 12:00:00 opened the database\n");
+  ExpectUntouched("what is at 0 is no record of a log");
+}
+
+// ---- not ours to touch
+
+TEST_F(TornRecoveryTest, ALogThatIsNotItsLog) {
+  PrepareFor(Torn(), &built_);
+  ++built_.header.log_inode;
+  BeOfAnotherBoot(&built_);
+  built_.WriteSide();
+  ExpectUntouched("another boot");
+  PrepareFor(Torn(), &built_);
+  built_.header.log_birth = 1;
+  BeOfAnotherBoot(&built_);
+  built_.WriteSide();
+  ExpectUntouched("another boot");
+}
+
+TEST_F(TornRecoveryTest, ALogThatIsGone) {
+  Leave(Torn());
+  std::filesystem::remove(built_.log_path);
+  const RecoveryReport report = RecoverTorn(built_.log_path);
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kRemoved) << report.message;
+  EXPECT_FALSE(exists(built_.log_path));
+  ExpectGone();
+}
+
+TEST_F(TornRecoveryTest, ALogThatIsHeld) {
+  Leave(Torn());
+  {
+    const Owner owner(built_.log_path);
+    const RecoveryReport report = RecoverTorn(built_.log_path);
+    ASSERT_EQ(report.outcome, RecoveryOutcome::kBusy) << report.message;
+    EXPECT_EQ(report.cut_bytes, 0u);
+    EXPECT_TRUE(ReadWholeFile(built_.log_path) == Torn());
+    EXPECT_TRUE(ReadWholeFile(built_.side_path()) == built_.side_bytes());
+  }
+  ExpectCut(TornEnd());
+}
+
+// A killed process loses no write, so what its log holds is what it wrote.
+TEST_F(TornRecoveryTest, ASideFileOfThisBoot) {
+  PrepareFor(Torn(), &built_);
+  built_.WriteSide();
+  WriteWholeFile(built_.log_path, Torn() + std::string(5000, '\0'), 0644);
+  const RecoveryReport report = RecoverTorn(built_.log_path);
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kRecovered) << report.message;
+  EXPECT_EQ(report.cut_bytes, 0u);
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) == Torn());
+  ExpectGone();
+}
+
+TEST_F(TornRecoveryTest, AnIdleSideFileOfAnotherBoot) {
+  PrepareFor(Torn(), &built_);
+  built_.state = kSideIdle;
+  BeOfAnotherBoot(&built_);
+  built_.WriteSide();
+  ExpectUntouched("no log");
+}
+
+}  // namespace
+}  // namespace uringfs
