@@ -55,7 +55,10 @@ void SyncProbe::Took(SyncWay way, std::chrono::nanoseconds time) {
   if (dsync.count < kSamples || flush.count < kSamples) {
     return;
   }
-  kept_.store(Median(flush) < Median(dsync) ? SyncWay::kFlush : SyncWay::kDsync,
+  // One request waits once where the disk is busy, two wait twice: a flush has
+  // to be clearly better while it is not.
+  const bool flush_is_better = Median(flush) * 10 < Median(dsync) * 9;
+  kept_.store(flush_is_better ? SyncWay::kFlush : SyncWay::kDsync,
               std::memory_order_relaxed);
   samples_ = {};
   left_.store(kKeptSyncs, std::memory_order_relaxed);

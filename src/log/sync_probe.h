@@ -4,9 +4,9 @@
 // disk, learnt from the syncs that come along. Both do it; a drive may be much
 // slower at one of them.
 //
-// Some syncs go one way and some the other, in turns, and the way with the
-// lower median is kept. After many more it is asked again: what shares the disk
-// may have changed.
+// Some syncs go one way and some the other, in turns; the flush is kept if its
+// median is lower by a tenth or more, else the durable write. After many more
+// it is asked again: what shares the disk may have changed.
 //
 // THREADS: any.
 

@@ -106,7 +106,7 @@ TEST_F(ExtendTest, BothWaysAreTriedAndTheFasterOneIsKept) {
     probe_->Took(SyncWay::kFlush, std::chrono::nanoseconds(1000));
   }
   // Asked again, with new samples only.
-  ask(49, 50);
+  ask(52, 50);
   EXPECT_EQ(probe_->kept(), SyncWay::kDsync);
 }
 
