@@ -24,7 +24,7 @@ namespace {
 // A log that was synced less often than this is not extended: it may be gone
 // again before that pays.
 constexpr uint64_t kMinSyncs = 8;
-constexpr uint64_t kMinStepBytes = 256 * 1024;
+constexpr uint64_t kMinStepBytes = uint64_t{256} * 1024;
 
 }  // namespace
 
