@@ -60,7 +60,10 @@ rdb::IOStatus UringFileSystem::NewWritableFile(
   }
   result->reset();
   if (kind == FileKind::kWal) {
-    side_files_.SweepOnce(path);
+    const rdb::IOStatus swept = side_files_.SweepOnce(path);
+    if (!swept.ok()) {
+      return swept;
+    }
     // RocksDB goes on to the next WAL. If the next reached the disk before the
     // end of the last, who sees only the files would find a gap between them;
     // and a WAL that has a successor is never recovered from its side file.

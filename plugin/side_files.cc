@@ -62,18 +62,20 @@ rdb::IOStatus SideFiles::RecoverDirectoryOf(const std::string& path) {
   return status;
 }
 
-void SideFiles::SweepOnce(const std::string& path) {
+rdb::IOStatus SideFiles::SweepOnce(const std::string& path) {
   const std::string directory = DirectoryOf(path);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (swept_.count(directory) > 0) {
-      return;
+      return rdb::IOStatus::OK();
     }
   }
-  if (RecoverAll(directory, kSweepWaitMs).ok()) {
+  rdb::IOStatus status = RecoverAll(directory, kSweepWaitMs);
+  if (status.ok()) {
     const std::lock_guard<std::mutex> lock(mutex_);
     swept_.insert(directory);
   }
+  return status;
 }
 
 rdb::IOStatus SideFiles::RecoverAll(const std::string& directory,

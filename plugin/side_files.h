@@ -37,10 +37,10 @@ class SideFiles {
   rdb::IOStatus RecoverDirectoryOf(const std::string& path);
 
   // The same, the first time a WAL is made in a directory that was not locked
-  // before: one of its own (wal_dir), which LockFile does not get to see. What
-  // goes wrong is only reported, and tried again at the next WAL: readers find
-  // the same bytes through the side files that stay.
-  void SweepOnce(const std::string& path);
+  // before: one of its own (wal_dir), which LockFile does not get to see. No
+  // WAL is to be made behind an error: the ones in front would count as
+  // superseded from then on, and never be recovered.
+  rdb::IOStatus SweepOnce(const std::string& path);
 
   // The same for the WAL at `path`, before somebody changes it behind the back
   // of its side file. Does nothing for one that is open in this process.

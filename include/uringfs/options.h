@@ -74,11 +74,12 @@ struct LogOptions {
   // zeros are written ahead of its tail by the background thread, so that a
   // sync changes no metadata and costs no commit of the file system's journal.
   // The file is longer than the log meanwhile; see LogStore. At most so many
-  // bytes ahead; fewer as long as the log is short. 0: never.
+  // bytes ahead; fewer as long as the log is short. At most 16 MiB. 0: never.
   uint32_t max_extend_bytes = 0;
-  // With max_extend_bytes: a device flush follows in the background when so
-  // many bytes are not durable. It bounds what power loss can tear of a file
-  // that does not grow in order; see RecoveryOptions::max_torn_bytes.
+  // From 4 KiB to 16 MiB. With max_extend_bytes: a device flush follows in the
+  // background when so many bytes are not durable. It bounds what power loss
+  // can tear of a file that does not grow in order; see
+  // RecoveryOptions::max_torn_bytes.
   uint32_t flush_window_bytes = 4 * 1024 * 1024;
 
   // Size of one flush buffer in bytes: a power of two from 4 KiB to 4 MiB.

@@ -86,9 +86,9 @@ struct RecoveryReport {
   uint64_t cut_bytes = 0;        // bytes, zeros too, of a torn end
 };
 
-// Four times the bytes of a log that is extended ahead which are not flushed
-// yet, by the defaults of LogOptions.
-inline constexpr uint64_t kUsualMaxTornBytes = uint64_t{16} << 20;
+// Enough for all that LogOptions allows: several times flush_window_bytes, and
+// max_extend_bytes.
+inline constexpr uint64_t kUsualMaxTornBytes = uint64_t{96} << 20;
 
 struct RecoveryOptions {
   // How long to wait for writes of a killed process that are still landing.
@@ -104,7 +104,8 @@ struct RecoveryOptions {
   // record in front of the first that was never or only partly written, as a
   // file that grew in order would have ended. At most this many bytes in front
   // of the last one that is not zero: more than that cannot have been lost, so
-  // it is damage and left to RocksDB to judge. 0: no log is looked into.
+  // it is damage and left to RocksDB to judge. 0: no log is looked into. Of
+  // logs that are not named as RocksDB names them (`NNNNNN.log`) none is ever.
   uint64_t max_torn_bytes = 0;
 };
 

@@ -14,6 +14,7 @@ constexpr uint32_t kMaxBufferBytes = 4u << 20;
 constexpr uint32_t kMinBuffers = 2;
 constexpr uint32_t kMaxBuffers = 1024;
 constexpr uint64_t kMaxRingBytes = 1ull << 30;
+constexpr uint32_t kMaxAheadBytes = 16 * 1024 * 1024;
 constexpr uint32_t kMaxWritesInFlight = 64;
 
 Status OutOfRange(const char* field, uint64_t value, const char* range) {
@@ -39,12 +40,13 @@ Status LogOptions::Validate() const {
   if (writes_in_flight < 1 || writes_in_flight > kMaxWritesInFlight) {
     return OutOfRange("writes_in_flight", writes_in_flight, "from 1 to 64");
   }
-  if (max_extend_bytes > kMaxRingBytes) {
-    return OutOfRange("max_extend_bytes", max_extend_bytes, "at most 1 GiB");
+  if (max_extend_bytes > kMaxAheadBytes) {
+    return OutOfRange("max_extend_bytes", max_extend_bytes, "at most 16 MiB");
   }
-  if (max_extend_bytes > 0 && flush_window_bytes < kMinBufferBytes) {
+  if (flush_window_bytes < kMinBufferBytes ||
+      flush_window_bytes > kMaxAheadBytes) {
     return OutOfRange("flush_window_bytes", flush_window_bytes,
-                      "at least 4 KiB");
+                      "from 4 KiB to 16 MiB");
   }
   if (ring_home == RingHome::kShared && write_mode != WriteMode::kSerialised) {
     return Status::InvalidArgument(

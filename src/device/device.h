@@ -107,6 +107,13 @@ class Device {
   // Errors: NoSpace, NotSupported where it brings nothing, others.
   virtual Status Extend(uint64_t from, uint64_t to) = 0;
 
+  // Makes the file `to` bytes long and gives it the space: writes there go side
+  // by side, while writes that make a file longer wait for each other. It reads
+  // as zeros from `from` on. On an error the file has some length up to `to`;
+  // nothing is lost. REQUIRES: from < to, both are aligned; the file and all
+  // writes in flight end at or in front of `from`. Errors: as Extend.
+  virtual Status Allocate(uint64_t from, uint64_t to) = 0;
+
   // Reads up to `bytes` at `offset` into memory aligned to kDeviceBlockBytes;
   // *got is less only at the end of the file. `offset` and `bytes` are
   // aligned. Not for speed: used once when a file is resumed.

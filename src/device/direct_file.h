@@ -60,6 +60,7 @@ class DirectFile {
   Status Resize(uint64_t bytes);
   // THREADS: any, beside the owner; one call at a time.
   Status Extend(uint64_t from, uint64_t to);
+  Status Allocate(uint64_t from, uint64_t to);
   Status Read(uint64_t offset, char* data, size_t bytes, size_t* got);
   // Without O_DIRECT, which the descriptor has no more until StopCaching.
   Status WriteCached(uint64_t offset, const char* data, size_t bytes);
@@ -81,7 +82,7 @@ class DirectFile {
   // `write` is stuck with `bytes` behind done_bytes: asks the kernel for the
   // reason, which is told only where the transfer ended. True if it goes on.
   bool Unstick(Write* write, uint32_t bytes);
-  Status Allocate(int mode, uint64_t from, uint64_t to);
+  Status Fallocate(int mode, uint64_t from, uint64_t to);
   Status WriteZeros(uint64_t from, uint64_t to);
   // Clears O_DIRECT. False if it was not set, must stay or cannot be cleared.
   bool DropDirect();

@@ -1,9 +1,10 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// Writing a file's blocks ahead of its data. A write into them is an overwrite:
-// neither the file's size nor its extents change, so making it durable takes no
-// commit of the file system's journal. Blocks that are only allocated would not
-// do: their first write has to note that they are written.
+// Giving a file blocks ahead of its data: written ones for a log, allocated
+// ones for data files. A write into written ones is an overwrite: neither the
+// file's size nor its extents change, so making it durable takes no commit of
+// the file system's journal. Blocks that are only allocated would not do there:
+// their first write has to note that they are written.
 
 #include <algorithm>
 #include <cerrno>
@@ -26,7 +27,7 @@ const char* Zeros() {
 
 }  // namespace
 
-Status DirectFile::Allocate(int mode, uint64_t from, uint64_t to) {
+Status DirectFile::Fallocate(int mode, uint64_t from, uint64_t to) {
   uint32_t attempts = 0;
   for (;;) {
     const int result = sys_->Fallocate(fd_, mode, static_cast<off_t>(from),
@@ -78,14 +79,20 @@ Status DirectFile::Extend(uint64_t from, uint64_t to) {
     return Status::NotSupported("a buffered file is not extended ahead: " +
                                 path_);
   }
-  Status status = Allocate(kWriteZeroes, from, to);
+  Status status = Fallocate(kWriteZeroes, from, to);
   if (status.code() != Status::Code::kNotSupported) {
     return status;
   }
   // The size first, in one short step: what extends a file keeps other writes
   // out, and what fills it does not.
-  status = Allocate(0, from, to);
+  status = Fallocate(0, from, to);
   return status.ok() ? WriteZeros(from, to) : status;
+}
+
+Status DirectFile::Allocate(uint64_t from, uint64_t to) {
+  return direct() ? Fallocate(0, from, to)
+                  : Status::NotSupported(
+                        "a buffered file is not allocated ahead: " + path_);
 }
 
 }  // namespace uringfs

@@ -58,6 +58,12 @@ Status FileDevice::Extend(uint64_t from, uint64_t to) {
   return file_->Extend(from, to);
 }
 
+Status FileDevice::Allocate(uint64_t from, uint64_t to) {
+  URINGFS_CHECK_WITH(from < to && IsAligned(from | to, kDeviceBlockBytes), from,
+                     to);
+  return file_->Allocate(from, to);
+}
+
 Status FileDevice::Read(uint64_t offset, char* data, size_t bytes,
                         size_t* got) {
   CheckRead(offset, data, bytes);

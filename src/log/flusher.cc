@@ -13,6 +13,10 @@
 namespace uringfs {
 namespace {
 constexpr size_t kReapAtOnce = 16;
+// Shorter files do not get their space ahead, longer ones as much again as they
+// have, within these limits.
+constexpr uint64_t kMinAhead = uint64_t{1} << 20;
+constexpr uint64_t kMaxAhead = uint64_t{16} << 20;
 }  // namespace
 
 Flusher::Flusher(FlushRing<>* ring, Device* device, Watermark* written,
@@ -192,12 +196,30 @@ bool Flusher::TryWriteNow(uint64_t offset, bool is_durable) {
   if (!error_.ok() || !NextRange(offset, &begin, &end) || end < offset) {
     return false;
   }
+  if (is_durable) {
+    // Others may have filled more than was asked for.
+    end = std::min(end, durable_end_);
+  }
   Issue(begin, end, is_durable ? Way::kNowDurable : Way::kNow);
   Drain();
   return true;
 }
 
+void Flusher::AllocateFor(uint64_t end) {
+  if (!allocates_ahead_ || end <= physical_end_ || end < kMinAhead) {
+    return;
+  }
+  const uint64_t from = AlignUp(physical_end_, kDeviceBlockBytes);
+  const uint64_t to =
+      AlignUp(end + std::clamp(end, kMinAhead, kMaxAhead), kDeviceBlockBytes);
+  // An offer: without it the file grows as it is written. A disk that is full
+  // says so when there is something to write.
+  allocates_ahead_ = device_->Allocate(from, to).ok();
+  physical_end_ = to;  // or may be
+}
+
 void Flusher::Issue(uint64_t begin, uint64_t end, Way way) {
+  AllocateFor(end);
   Flight* flight = FreeFlight();
   flight->begin = begin;
   flight->end = end;

@@ -96,6 +96,10 @@ class Flusher {
   uint64_t BeginExtension(uint64_t end);
   // `durable_end`: up to where the zeros are there and durable, or 0.
   void EndExtension(uint64_t durable_end);
+  // The file gets its space ahead of the writes, once it is long enough for
+  // that to pay: for those that are written side by side.
+  void AllocateAhead() { allocates_ahead_ = true; }
+
   // How long the file is or, if an extension failed, may be.
   uint64_t physical_end() const { return physical_end_; }
   uint64_t submitted() const { return submitted_; }
@@ -131,6 +135,7 @@ class Flusher {
   bool NextRange(uint64_t wanted, uint64_t* begin, uint64_t* end);
   uint64_t FilledEnd(uint64_t seq);
   void Issue(uint64_t begin, uint64_t end, Way way);
+  void AllocateFor(uint64_t end);
   void WriteCached(uint64_t begin, uint64_t end);
   void RecycleWritten();
   Flight* FreeFlight();
@@ -144,6 +149,7 @@ class Flusher {
 
   std::vector<Flight> flights_;
   bool is_cached_ = false;
+  bool allocates_ahead_ = false;
   bool is_tail_in_flight_ = false;
   uint64_t submitted_ = 0;
   uint64_t taken_ = 0;     // buffers below this sequence were taken

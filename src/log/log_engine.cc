@@ -61,6 +61,9 @@ LogEngine::LogEngine(LogParts parts, const std::string& path,
                WritesInFlight(options), path) {
   flusher_.SetSide(side_.get());
   flusher_.SetCached(parts.starts_small);
+  if (options.write_mode == WriteMode::kTailLocalised) {
+    flusher_.AllocateAhead();
+  }
   is_small_.store(parts.starts_small, std::memory_order_relaxed);
 }
 

@@ -94,6 +94,9 @@ class LogEngine final : private Drainable {
   uint64_t device_id() const { return identity_.device; }
   uint64_t inode() const { return identity_.inode; }
 
+  // In a child of fork: it is to be leaked, see above.
+  bool IsForeign() const;
+
   // For Reservation.
   void Leave(const ClaimPart& part);
 
@@ -114,7 +117,6 @@ class LogEngine final : private Drainable {
   static void AddParts(const Claim& claim, Reservation::Body* body);
   void AbandonFrom(uint64_t begin);
   void Kick();
-  bool IsForeign() const;
   uint64_t ReservedEnd() const;
   uint64_t ClaimedEnd() const;
   void LeadFlush(uint64_t wanted, class Backoff* backoff);
@@ -124,6 +126,7 @@ class LogEngine final : private Drainable {
   Status FlushTo(uint64_t offset);
   Status SyncUpTo(uint64_t offset, SyncKind kind);
   void LeadSync(SyncKind kind);
+  Status FlushDevice(SyncKind kind);
   void ExtendAhead();
   uint64_t ExtensionEnd() const;
   void FlushWindow();
@@ -161,6 +164,8 @@ class LogEngine final : private Drainable {
   Watermark written_;
   Flusher flusher_;
 
+  std::mutex device_flush_mutex_;  // see FlushDevice; the last to be taken
+
   // Owned by the leader of sync_gate_.
   LeaderGate sync_gate_;
   Watermark stable_;
@@ -185,7 +190,7 @@ class LogEngine final : private Drainable {
   std::mutex extend_mutex_;
   uint64_t syncs_at_extension_ = 0;  // the drainer's
   bool is_extended_ = false;         // the drainer's
-  bool may_extend_ = true;           // the drainer's
+  bool may_extend_ = true;           // guarded by extend_mutex_
 
   // Any thread.
   std::atomic<bool> flushes_to_file_{false};  // see LeaveSideFile

@@ -44,11 +44,14 @@ uint64_t LogEngine::ExtensionEnd() const {
 // REQUIRES: restart_mutex_ is shared; called by the drainer.
 void LogEngine::ExtendAhead() {
   const uint64_t syncs = syncs_.load(std::memory_order_relaxed);
-  if (!may_extend_ || syncs < kMinSyncs || syncs == syncs_at_extension_ ||
+  if (syncs < kMinSyncs || syncs == syncs_at_extension_ ||
       flushes_to_file_.load(std::memory_order_relaxed)) {
     return;
   }
   const std::lock_guard<std::mutex> lock(extend_mutex_);
+  if (!may_extend_) {
+    return;
+  }
   if (!is_extended_) {
     may_extend_ = side_->MakeHeaderDurable().ok();
     if (!may_extend_) {
@@ -69,12 +72,7 @@ void LogEngine::ExtendAhead() {
   may_extend_ = device_->Extend(from, to).ok();
   if (may_extend_) {
     // Here, so that it is not a sync that pays for the journal's commit.
-    const Status status = device_->MakeDurable(SyncKind::kData);
-    if (!status.ok()) {
-      // Told once: what it was about may be bytes of the log.
-      Fail(status);
-      may_extend_ = false;
-    }
+    may_extend_ = FlushDevice(SyncKind::kData).ok();
   }
   flush_gate_.Exclusive([&] { flusher_.EndExtension(may_extend_ ? to : 0); });
   if (may_extend_) {

@@ -73,7 +73,13 @@ Status LogStore::Open(const std::string& path, const LogOptions& options,
 
 LogStore::LogStore(std::unique_ptr<LogEngine> engine)
     : engine_(std::move(engine)) {}
-LogStore::~LogStore() = default;
+LogStore::~LogStore() {
+  if (engine_ != nullptr && engine_->IsForeign()) {
+    // Threads that do not exist here may wait in it, or hold its locks: not
+    // even its destructor would return.
+    (void)engine_.release();
+  }
+}
 
 Status LogStore::Append(std::string_view bytes, uint64_t* offset) {
   return engine_->AppendBatch(&bytes, 1, offset);

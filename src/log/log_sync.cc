@@ -133,12 +133,12 @@ void LogEngine::LeadSync(SyncKind kind) {
       written = written_.value();
     });
   }
-  if (status.ok()) {
-    CountOne(&device_flushes_);
-    status = device_->MakeDurable(kind);
-  }
   if (!status.ok()) {
     Fail(status);
+    return;
+  }
+  CountOne(&device_flushes_);
+  if (!FlushDevice(kind).ok()) {
     return;
   }
   if (stable_.AdvanceTo(written)) {
@@ -146,6 +146,19 @@ void LogEngine::LeadSync(SyncKind kind) {
   }
   // release: pairs with the acquire in SyncTo().
   metadata_stable_.store(version, std::memory_order_release);
+}
+
+// One at a time: the kernel tells an error to one flush only, perhaps not to
+// the one whose bytes it was about. So the log has failed before the next one
+// begins, and that one is worth nothing.
+Status LogEngine::FlushDevice(SyncKind kind) {
+  const std::lock_guard<std::mutex> lock(device_flush_mutex_);
+  Status status = device_->MakeDurable(kind);
+  if (!status.ok()) {
+    Fail(status);
+    return status;
+  }
+  return CheckUsable();
 }
 
 Status LogEngine::Settle() {
@@ -156,8 +169,10 @@ Status LogEngine::Settle() {
   const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
   status = FlushTo(ClaimedEnd());
   if (status.ok()) {
-    // Zeros that come behind the cut would undo it.
+    // Zeros behind the cut would undo it. For good: whoever settles a log may
+    // be about to write there himself.
     const std::lock_guard<std::mutex> no_extension(extend_mutex_);
+    may_extend_ = false;
     flush_gate_.Exclusive([&] { status = flusher_.CutToWritten(); });
     // The new size is not durable: the next Sync owes a flush.
     metadata_version_.fetch_add(1, std::memory_order_release);

@@ -226,8 +226,9 @@ Status LogView::Open(const std::string& log_path,
   if (!S_ISREG(body->identity.st_mode)) {
     return Status::InvalidArgument(log_path + ": not a regular file");
   }
-  Status status =
-      max_torn_bytes > 0 ? body->FindEnd(max_torn_bytes) : Status::Ok();
+  Status status = max_torn_bytes > 0 && LogNumberOf(log_path) > 0
+                      ? body->FindEnd(max_torn_bytes)
+                      : Status::Ok();
   if (status.ok()) {
     view->reset(new LogView(std::move(body)));
   }

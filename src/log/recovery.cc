@@ -99,7 +99,8 @@ class Recovery {
       : log_path_(std::move(log_path)),
         deadline_(Clock::now() + std::chrono::milliseconds(options.wait_ms)),
         refuse_superseded_(options.refuse_superseded),
-        max_torn_bytes_(options.max_torn_bytes),
+        max_torn_bytes_(LogNumberOf(log_path_) > 0 ? options.max_torn_bytes
+                                                   : 0),
         report_(report) {
     report_->path = SidePathOf(log_path_);
   }

@@ -55,22 +55,29 @@ uint64_t NumberOf(const std::string& name) {
   return number;
 }
 
-// Whether a log with a higher number stands beside one and passes a test.
+// Whether a file in a log's directory passes a test of its path and name.
 template <class Test>
-bool AnySuccessor(const std::string& log_path, const Test& test) {
+bool AnyBeside(const std::string& log_path, const Test& test) {
   const std::filesystem::path path(log_path);
-  const uint64_t number = NumberOf(path.filename().string());
   std::error_code error;
   std::filesystem::directory_iterator it(
       path.has_parent_path() ? path.parent_path() : ".", error);
-  for (const std::filesystem::directory_iterator end;
-       number > 0 && !error && it != end; it.increment(error)) {
-    if (NumberOf(it->path().filename().string()) > number &&
-        test(it->path().string())) {
+  for (const std::filesystem::directory_iterator end; !error && it != end;
+       it.increment(error)) {
+    if (test(it->path().string(), it->path().filename().string())) {
       return true;
     }
   }
   return false;
+}
+
+uint64_t NanosOf(const timespec& time) {
+  return static_cast<uint64_t>(time.tv_sec) * 1000000000 +
+         static_cast<uint64_t>(time.tv_nsec);
+}
+
+uint64_t BirthAt(const std::string& path) {
+  return BirthOf(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
 }
 
 // In nanoseconds of the wall clock, as it goes now.
@@ -79,8 +86,7 @@ uint64_t BootTime() {
   timespec since = {};
   ::clock_gettime(CLOCK_REALTIME, &now);
   ::clock_gettime(CLOCK_BOOTTIME, &since);
-  return static_cast<uint64_t>((now.tv_sec - since.tv_sec) * 1000000000 +
-                               (now.tv_nsec - since.tv_nsec));
+  return NanosOf(now) - NanosOf(since);
 }
 
 }  // namespace
@@ -90,15 +96,28 @@ uint64_t LogNumberOf(const std::string& log_path) {
 }
 
 bool IsSuperseded(const std::string& log_path, const Side& side) {
-  return side.words.filled > side.words.written &&
-         AnySuccessor(log_path, [](const std::string&) { return true; });
+  const uint64_t number = LogNumberOf(log_path);
+  return number > 0 && side.words.filled > side.words.written &&
+         AnyBeside(log_path, [&](const std::string&, const std::string& name) {
+           return NumberOf(name) > number;
+         });
 }
 
 bool IsContinued(const std::string& log_path) {
+  struct stat log = {};
+  if (::lstat(log_path.c_str(), &log) != 0) {
+    return false;
+  }
   const uint64_t boot = BootTime();
-  return AnySuccessor(log_path, [boot](const std::string& path) {
-    return BirthOf(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW) > boot;
-  });
+  const uint64_t last_write = NanosOf(log.st_mtim);
+  // Opening a database for write makes a new MANIFEST in any case.
+  return AnyBeside(
+      log_path, [&](const std::string& path, const std::string& name) {
+        const bool is_manifest = name.rfind("MANIFEST-", 0) == 0;
+        const bool is_successor = NumberOf(name) > LogNumberOf(log_path);
+        return (is_manifest && BirthAt(path) > last_write) ||
+               (is_successor && BirthAt(path) > boot);
+      });
 }
 
 std::string SideFilePath(const std::string& log_path) {

@@ -103,8 +103,9 @@ uint64_t LogNumberOf(const std::string& log_path);
 // REQUIRES: kLive.
 bool IsSuperseded(const std::string& log_path, const Side& side);
 
-// Whether a log with a higher number beside it was made since the machine was
-// booted: somebody has read this one and gone on.
+// Whether a database has been opened for write since this log of it was written
+// last, or has made a log with a higher number since the machine was booted:
+// somebody has read this one and gone on.
 bool IsContinued(const std::string& log_path);
 
 }  // namespace uringfs

@@ -16,6 +16,7 @@ namespace {
 
 constexpr uint32_t kWalBlockBytes = 32768;
 constexpr uint32_t kSectorBytes = 512;
+constexpr uint32_t kPageBytes = 4096;
 constexpr uint32_t kHeaderBytes = 7;
 constexpr uint32_t kRecyclableHeaderBytes = 11;
 constexpr uint32_t kLengthAt = 4;
@@ -107,10 +108,20 @@ class Block {
       }
       begin = next;
     }
-    return false;
+    return EndsWithBlock(end);
   }
 
  private:
+  // Or it was written in two parts, as records are appended, and the second one
+  // was lost: the last byte up to `end` is zero, and so is all behind it that a
+  // write of the second part would have brought, which is whole pages.
+  bool EndsWithBlock(uint32_t end) const {
+    const uint32_t last = std::min(end, bytes_) - 1;
+    const auto page_end = static_cast<uint32_t>(
+        std::min<uint64_t>(AlignDown(last, kPageBytes) + kPageBytes, bytes_));
+    return IsZero(data_ + last, page_end - last);
+  }
+
   const char* const data_;
   const uint32_t bytes_;
 };
@@ -209,6 +220,7 @@ bool Walk::Through(uint64_t block_begin, const Block& block) {
   for (uint32_t at = 0;; at = fragment.end) {
     const Look look = block.LookAt(at, is_recyclable_, &fragment);
     const std::string where = std::to_string(block_begin + at);
+    end_->stopped_at = block_begin + at;
     switch (look) {
       case Look::kWhole:
         is_recyclable_ = is_recyclable_ || IsRecyclable(fragment.type);
@@ -276,8 +288,8 @@ Status FindTornEnd(const PosixFile& log, const std::string& path,
   if (!status.ok() || end->kind != WalEndKind::kTorn) {
     return status;
   }
-  if (end->data_end > end->offset &&
-      end->data_end - end->offset > max_torn_bytes) {
+  if (end->data_end > end->stopped_at &&
+      end->data_end - end->stopped_at > max_torn_bytes) {
     end->kind = WalEndKind::kDamaged;
     end->reason += ", and more follows than can have been on its way";
   } else if (IsContinued(path)) {

@@ -40,6 +40,8 @@ struct WalEnd {
   // End of the last whole record in front of anything odd: a record that
   // spans several fragments counts only if it has all of them.
   uint64_t offset = 0;
+  // Where the walk ended: at a fragment that is odd, unless kClean.
+  uint64_t stopped_at = 0;
   // End of the last byte of the file that is not zero.
   uint64_t data_end = 0;
   std::string reason;  // unless kClean

@@ -137,8 +137,23 @@ TEST_F(DeviceExtendTest, AWriteOfZerosThatFails) {
   }
 }
 
+TEST_F(DeviceExtendTest, AllocatedSpaceIsThereAndReadsAsZeros) {
+  WriteBlocks(0, 2);
+  ASSERT_TRUE(device().Allocate(2 * kBlock, 100 * kBlock).ok());
+  EXPECT_EQ(sys_.calls(Call::kPwrite), 1u) << "nothing is written";
+  EXPECT_EQ(maker_.Content(), Letters(2) + std::string(98 * kBlock, '\0'));
+  WriteBlocks(50, 1);
+  ASSERT_TRUE(device().Resize(3 * kBlock).ok());
+  EXPECT_EQ(maker_.Content(), Letters(2) + std::string(kBlock, '\0'));
+  sys_.ScriptNext(Call::kAllocate, -ENOSPC);
+  EXPECT_EQ(device().Allocate(3 * kBlock, 4 * kBlock).code(),
+            Status::Code::kNoSpace);
+}
+
 TEST(DeviceExtendBufferedTest, IsNotDone) {
   DeviceMaker maker(DeviceKind::kPwriteBuffered);
+  EXPECT_EQ(maker.device().Allocate(0, kBlock).code(),
+            Status::Code::kNotSupported);
   EXPECT_EQ(maker.device().Extend(0, kBlock).code(),
             Status::Code::kNotSupported);
   EXPECT_EQ(maker.Content(), "");

@@ -104,7 +104,7 @@ TEST_F(ExtendPowerLossTest, NothingThatWasSyncedIsLost) {
     if (random_.OneIn(4)) {
       SyncAll();
     }
-    if (random_.OneIn(200)) {
+    if (i == 2500) {
       ASSERT_TRUE(log_->Settle().ok());
     }
     if (random_.OneIn(300)) {
@@ -121,11 +121,39 @@ TEST_F(ExtendPowerLossTest, SyncsAloneLoseNothingEither) {
     AppendSome(random_.OneIn(10) ? 3000 : 300);
     SyncAll();
     Pause();
-    if (random_.OneIn(100)) {
+    if (i == 1300) {
       ASSERT_TRUE(log_->Settle().ok());
     }
   }
   Finish();
+}
+
+// One thread syncs up to where the zeros end nearly, another has appended more:
+// what is behind the zeros is not covered by the durable write.
+TEST_F(ExtendPowerLossTest, ADurableWriteEndsWithTheZeros) {
+  uint64_t beyond = 0;
+  for (int round = 0; round < 30; ++round) {
+    const uint64_t extensions = log_->stats().extensions;
+    while (log_->stats().extensions == extensions) {
+      AppendSome(300);
+      SyncAll();
+      Pause();
+    }
+    AppendSome(1);
+    SyncAll();
+    const uint64_t zeros_end = disk_->size();
+    if (zeros_end < at_ + 200) {
+      continue;
+    }
+    const uint64_t bytes = zeros_end - at_ + 3000;
+    ASSERT_TRUE(Append(log_.get(), stream_.substr(at_, bytes)).ok());
+    at_ += bytes;
+    ASSERT_TRUE(log_->SyncTo(zeros_end - 100, SyncKind::kData).ok());
+    Synced(zeros_end - 100);
+    SyncAll();
+    ++beyond;
+  }
+  EXPECT_GT(beyond, 10u);
 }
 
 }  // namespace

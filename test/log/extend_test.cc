@@ -193,6 +193,67 @@ TEST_F(ExtendTest, AFlushThatFailsBehindAnExtensionIsSticky) {
   EXPECT_EQ(log->Close().error_number(), EIO);
 }
 
+// The error is told once. A sync beside it must not take the answer that comes
+// next for its own.
+TEST_F(ExtendTest, ASyncBesideAFlushThatFailsFails) {
+  auto log = MustOpen(Extended());
+  const auto syncer = std::this_thread::get_id();
+  enum Stage { kWaits, kExtends, kFlushes, kHasFailed, kGoesOn };
+  std::atomic<Stage> stage{kWaits};
+  disk_->SetObserver([&] {
+    if (std::this_thread::get_id() == syncer) {
+      return;
+    }
+    if (stage == kWaits && disk_->extensions() == 1) {
+      stage = kExtends;
+      while (stage == kExtends) {
+        std::this_thread::yield();
+      }
+    } else if (stage == kFlushes) {
+      stage = kHasFailed;
+      // Until the sync had every chance to overtake.
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      stage = kGoesOn;
+    }
+  });
+  while (stage == kWaits) {
+    AppendAndSync(log.get(), 10);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ASSERT_TRUE(Append(log.get(), StreamBytes(log->size(), 500)).ok());
+  ASSERT_TRUE(log->WriteOut().ok());
+  const uint64_t stable = log->hi_stable();
+  disk_->FailFlush(disk_->flushes(), EIO);
+  bool has_zeros = false;
+  while (stage != kHasFailed) {
+    if (!has_zeros) {
+      has_zeros = true;
+      stage = kFlushes;  // the zeros' own observer call may come first
+    }
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(log->Sync().error_number(), EIO);
+  EXPECT_EQ(log->hi_stable(), stable);
+  EXPECT_EQ(log->Close().error_number(), EIO);
+}
+
+TEST_F(ExtendTest, ALogThatWasSettledIsLeftAlone) {
+  auto log = MustOpen(Extended());
+  SyncUntilExtended(log.get());
+  ASSERT_TRUE(log->Settle().ok());
+  const uint64_t size = log->size();
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(disk_->size(), size) << "somebody else may write there";
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  const uint64_t extensions = log->stats().extensions;
+  for (int i = 0; i < 100; ++i) {
+    AppendAndSync(log.get(), 500);
+    std::this_thread::sleep_for(std::chrono::microseconds(300));
+  }
+  EXPECT_EQ(log->stats().extensions, extensions);
+}
+
 TEST_F(ExtendTest, TheSideFileSaysWhoseItIsBeforeTheFirstZero) {
   auto log = MustOpen(Extended());
   SyncUntilExtended(log.get());

@@ -259,10 +259,11 @@ TEST_F(GrowTest, AKillAtAnyInstantLeavesWhatFlushPromised) {
     const std::string stream = StreamBytes(0, 1 << 20);
     std::atomic<uint64_t> promised{0};
     std::mutex mutex;  // the drainer makes operations too
+    Random of_images(random.Next());
     disk->SetObserver([&] {
       const std::lock_guard<std::mutex> lock(mutex);
       const uint64_t at_least = promised.load();
-      std::string log = disk->KillImage(random);
+      std::string log = disk->KillImage(of_images);
       if (Exists(side_) && SideImage(path_).is_live()) {
         log = SideImage(path_).Recover(log);
         ASSERT_EQ(stream.compare(0, log.size(), log), 0);

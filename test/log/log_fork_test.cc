@@ -6,8 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "test/log/fake_log.h"
 #include "test/support/temp_dir.h"
@@ -99,6 +102,41 @@ TEST_P(LogForkTest, AChildOpensLogsOfItsOwn) {
   ASSERT_EQ(::waitpid(child, &outcome, 0), child);
   EXPECT_EQ(outcome, 0);
   EXPECT_EQ(test::ReadWholeFile(dir.File("g")), "child");
+}
+
+// Threads that wait in the log exist in the parent only.
+TEST_P(LogForkTest, AChildGetsRidOfALogThatOthersWaitIn) {
+  test::TempDir dir;
+  LogOptions options;
+  options.write_mode = GetParam();
+  std::unique_ptr<LogStore> log;
+  ASSERT_TRUE(LogStore::Open(dir.File("f"), options, &log).ok());
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> syncers;
+  for (int i = 0; i < 6; ++i) {
+    syncers.emplace_back([&] {
+      while (!stop) {
+        EXPECT_TRUE(log->Append("some bytes").ok());
+        EXPECT_TRUE(log->Sync().ok());
+      }
+    });
+  }
+  for (int i = 0; i < 40; ++i) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      ::alarm(10);
+      log.reset();
+      ::_exit(0);
+    }
+    int outcome = 0;
+    EXPECT_EQ(::waitpid(child, &outcome, 0), child);
+    EXPECT_TRUE(WIFEXITED(outcome)) << "it hung: " << outcome;
+  }
+  stop = true;
+  for (std::thread& syncer : syncers) {
+    syncer.join();
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, LogForkTest,

@@ -5,18 +5,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "src/base/align.h"
 #include "src/base/file_identity.h"
-#include "test/log/recovery_fixture.h"
-#include "test/log/side_builder.h"
-#include "test/log/wal_writer.h"
-#include "test/support/temp_dir.h"
+#include "test/log/torn_fixture.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -26,101 +25,19 @@ namespace uringfs {
 namespace {
 
 using std::filesystem::exists;
+using test::BeOfAnotherBoot;
 using test::Inspect;
 using test::Owner;
+using test::PrepareFor;
 using test::ReadWholeFile;
+using test::RecoverTorn;
 using test::SideBuilder;
+using test::TornRecoveryTest;
 using test::WalHeader;
 using test::WalWriter;
 using test::WithHole;
 using test::WriteWholeFile;
 using ::testing::HasSubstr;
-
-void BeOfAnotherBoot(SideBuilder* built) {
-  char& digit = built->header.boot_id[0];
-  digit = digit == 'a' ? 'b' : 'a';
-  built->Sign();
-}
-
-// A side file in memory, of a log that has nothing but what is in its file.
-void PrepareFor(const std::string& log, SideBuilder* built) {
-  WriteWholeFile(built->log_path, log, 0644);
-  built->origin = 0;
-  built->written = log.size();
-  built->filled = log.size();
-  built->PrepareSide();
-  const size_t tail = AlignDown(log.size(), built->buffer_bytes);
-  built->ring.replace(tail % built->ring_bytes(), log.size() - tail, log, tail);
-}
-
-RecoveryReport RecoverTorn(const std::string& log_path,
-                           uint64_t max_torn_bytes = kUsualMaxTornBytes) {
-  RecoveryOptions options;
-  options.wait_ms = 50;
-  options.max_torn_bytes = max_torn_bytes;
-  RecoveryReport report;
-  const Status status = RecoverLog(log_path, options, &report);
-  EXPECT_TRUE(status.ok()) << status.ToString();
-  EXPECT_EQ(report.path, SideFilePath(log_path));
-  EXPECT_EQ(report.recovered_bytes, 0u);
-  return report;
-}
-
-class TornRecoveryTest : public test::RecoveryFixture {
- protected:
-  // As the machine leaves the two files when it goes down.
-  void Leave(const std::string& log) {
-    PrepareFor(log, &built_);
-    BeOfAnotherBoot(&built_);
-    built_.WriteSide();
-  }
-
-  void ExpectGone() {
-    EXPECT_FALSE(exists(built_.side_path()));
-    EXPECT_EQ(RecoverTorn(built_.log_path).outcome, RecoveryOutcome::kNothing);
-  }
-
-  // REQUIRES: Leave().
-  void ExpectCut(size_t end, uint64_t max_torn_bytes = kUsualMaxTornBytes) {
-    const std::string torn = ReadWholeFile(built_.log_path);
-    ASSERT_GT(torn.size(), end);
-    EXPECT_EQ(Inspect(built_.log_path).state, SideState::kStale);
-    const RecoveryReport report = RecoverTorn(built_.log_path, max_torn_bytes);
-    ASSERT_EQ(report.outcome, RecoveryOutcome::kCut) << report.message;
-    EXPECT_EQ(report.cut_bytes, torn.size() - end);
-    EXPECT_THAT(report.message,
-                HasSubstr("from " + std::to_string(torn.size()) + " to " +
-                          std::to_string(end) + " bytes"));
-    EXPECT_TRUE(ReadWholeFile(built_.log_path) == torn.substr(0, end));
-    ExpectGone();
-    EXPECT_TRUE(ReadWholeFile(built_.log_path) == torn.substr(0, end));
-  }
-
-  // REQUIRES: Leave().
-  void ExpectUntouched(const std::string& why,
-                       uint64_t max_torn_bytes = kUsualMaxTornBytes) {
-    SCOPED_TRACE(why);
-    const std::string log = ReadWholeFile(built_.log_path);
-    const RecoveryReport report = RecoverTorn(built_.log_path, max_torn_bytes);
-    EXPECT_EQ(report.outcome, RecoveryOutcome::kRemoved) << report.message;
-    EXPECT_EQ(report.cut_bytes, 0u);
-    EXPECT_THAT(report.message, HasSubstr(why));
-    EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
-    ExpectGone();
-    EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
-  }
-
-  // Four records, the third of them over blocks.
-  static WalWriter Log(WalHeader header = WalHeader::kPlain) {
-    WalWriter log(header);
-    log.AddBytes(1000).AddBytes(6000).AddBytes(70000).AddBytes(3000);
-    return log;
-  }
-
-  // Its third record lacks a page.
-  static std::string Torn() { return WithHole(Log().bytes(), 40960, 45056); }
-  static size_t TornEnd() { return Log().records()[1].end; }
-};
 
 // ---- torn
 
@@ -205,6 +122,24 @@ TEST_F(TornRecoveryTest, ALogThatHasASuccessorOfThisBoot) {
   ExpectUntouched("the database was opened without uringfs since");
 }
 
+// In a boot in between, as the MANIFEST tells.
+TEST_F(TornRecoveryTest, ALogWhoseDatabaseWasOpenedSince) {
+  WriteWholeFile(dir_.File("MANIFEST-000004"), "older");
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  Leave(Torn());
+  ExpectCut(TornEnd());
+  Leave(Torn());
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  WriteWholeFile(dir_.File("MANIFEST-000009"), "newer");
+  ExpectUntouched("the database was opened without uringfs since");
+}
+
+TEST_F(TornRecoveryTest, ALogThatIsNotNamedLikeOnes) {
+  built_.log_path = dir_.File("events.bin");
+  Leave(Torn());
+  ExpectUntouched("another boot");
+}
+
 TEST_F(TornRecoveryTest, AViewEndsWhereItWouldBeCut) {
   const auto read = [&](uint64_t max_torn_bytes) {
     std::unique_ptr<LogView> view;
@@ -230,9 +165,8 @@ TEST_F(TornRecoveryTest, AViewEndsWhereItWouldBeCut) {
 }
 
 TEST_F(TornRecoveryTest, ADirectoryOfLogs) {
-  // Without numbers, as files of this boot would be each other's successors.
-  built_.log_path = dir_.File("a.log");
-  SideBuilder whole(dir_.File("b.log"));
+  // Older, as files of this boot would be each other's successors.
+  SideBuilder whole(dir_.File("000006.log"));
   PrepareFor(Log().bytes(), &whole);
   BeOfAnotherBoot(&whole);
   whole.WriteSide();
@@ -246,9 +180,9 @@ TEST_F(TornRecoveryTest, ADirectoryOfLogs) {
             [](const RecoveryReport& a, const RecoveryReport& b) {
               return a.path < b.path;
             });
-  EXPECT_EQ(reports[0].outcome, RecoveryOutcome::kCut) << reports[0].message;
-  EXPECT_EQ(reports[1].outcome, RecoveryOutcome::kRemoved)
-      << reports[1].message;
+  EXPECT_EQ(reports[0].outcome, RecoveryOutcome::kRemoved)
+      << reports[0].message;
+  EXPECT_EQ(reports[1].outcome, RecoveryOutcome::kCut) << reports[1].message;
   EXPECT_EQ(std::filesystem::file_size(built_.log_path), TornEnd());
   EXPECT_TRUE(ReadWholeFile(whole.log_path) == Log().bytes());
 }
@@ -288,7 +222,8 @@ TEST_F(TornRecoveryTest, ADamage) {
 }
 
 TEST_F(TornRecoveryTest, ATearThatIsTooFarFromTheEnd) {
-  const uint64_t behind = Torn().size() - TornEnd();
+  // From the fragment that lacks a page, which is the second of its record.
+  const uint64_t behind = Torn().size() - test::kWalBlock;
   for (const uint64_t most : {uint64_t{1}, behind / 2, behind - 1}) {
     Leave(Torn());
     ExpectUntouched("more follows", most);

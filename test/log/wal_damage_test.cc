@@ -139,5 +139,34 @@ TEST_P(WalRecordsTest, ALogThatCannotBeRead) {
   EXPECT_THAT(status.ToString(), testing::HasSubstr(dir_.path()));
 }
 
+// A sync beside an append may end between two parts of a record.
+TEST_P(WalRecordsTest, ATearBetweenTwoAppendsWithinASector) {
+  WalWriter log(GetParam());
+  log.AddBytes(100);
+  const size_t whole = log.bytes().size();
+  log.AddBytes(50);
+  for (const size_t kept : {7, 11, 30}) {
+    const std::string torn = log.bytes().substr(0, whole + kept);
+    Expect(torn + Zeros(4096 - torn.size()), WalEndKind::kTorn, whole);
+    Expect(torn + Zeros(65536 - torn.size()), WalEndKind::kTorn, whole);
+  }
+}
+
+TEST_P(WalRecordsTest, ALongRecordThatIsTornNearItsEnd) {
+  WalWriter log(GetParam());
+  log.AddBytes(300);
+  const size_t whole = log.bytes().size();
+  log.AddBytes(400000);
+  test::WriteWholeFile(path_, WithHole(log.bytes(), 380000, 384096));
+  PosixFile file;
+  WalEnd end;
+  ASSERT_EQ(file.Open(path_, O_RDONLY), 0);
+  ASSERT_TRUE(FindTornEnd(file, path_, 100000, &end).ok());
+  EXPECT_EQ(end.kind, WalEndKind::kTorn) << "only the tear has to be near";
+  EXPECT_EQ(end.offset, whole);
+  ASSERT_TRUE(FindTornEnd(file, path_, 10000, &end).ok());
+  EXPECT_EQ(end.kind, WalEndKind::kDamaged);
+}
+
 }  // namespace
 }  // namespace uringfs

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
@@ -113,6 +114,33 @@ TEST_P(FsSideFileTest, ALogIsRenamedOrReusedBesideItsClose) {
     Delete(next_name);
     ASSERT_TRUE(std::filesystem::is_empty(dir_.path()));
   }
+}
+
+// A WAL that was synced often has zeros ahead, and gets more in the background:
+// not where somebody else writes by now.
+TEST_P(FsSideFileTest, WhoReopensALogLosesNothingToZeros) {
+  UringFsOptions options;
+  options.wal_ring_after_bytes = 0;
+  options.wal_preextend = WalPreextend::kOn;
+  fs_ = MakeUringFs(options);
+  const File first = Create(name_);
+  std::string all;
+  for (int i = 0; i < 200; ++i) {
+    const std::string piece(1000, static_cast<char>('a' + i % 26));
+    all += piece;
+    Append(first, piece);
+    ASSERT_TRUE(first->Sync(io_, nullptr).ok());
+  }
+  File second;
+  ASSERT_TRUE(
+      fs_->ReopenWritableFile(Path(name_), file_options_, &second, nullptr)
+          .ok());
+  const std::string more = Pattern(200000);
+  Append(second, more);
+  ASSERT_TRUE(second->Sync(io_, nullptr).ok());
+  // As long as the background thread could take to do harm.
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(Difference(ReadWholeFile(Path(name_)), all + more), "");
 }
 
 // Kills the process behind the first call that takes a file its name away.

@@ -49,6 +49,11 @@ Status FakeDevice::Extend(uint64_t from, uint64_t to) {
   return disk_->Extend(from, to);
 }
 
+Status FakeDevice::Allocate(uint64_t from, uint64_t to) {
+  URINGFS_CHECK(!closed_);
+  return disk_->Allocate(from, to);
+}
+
 Status FakeDevice::Read(uint64_t offset, char* data, size_t bytes,
                         size_t* got) {
   URINGFS_CHECK(!closed_);

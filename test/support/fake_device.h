@@ -33,6 +33,7 @@ class FakeDevice : public Device {
   Status MakeDurable(SyncKind kind) override;
   Status Resize(uint64_t bytes) override;
   Status Extend(uint64_t from, uint64_t to) override;
+  Status Allocate(uint64_t from, uint64_t to) override;
   Status Read(uint64_t offset, char* data, size_t bytes, size_t* got) override;
   Status WriteCached(uint64_t offset, const char* data, size_t bytes) override;
   Status Close() override;

@@ -239,6 +239,33 @@ Status FakeDisk::MakeDurable() {
                     : Status::FromErrno(error, "fdatasync", "fake");
 }
 
+void FakeDisk::AddResize(uint64_t bytes) {
+  auto event = std::make_shared<Event>();
+  event->kind = Kind::kResize;
+  event->state = State::kReaped;
+  event->offset = bytes;
+  event->data_durable = true;  // it has none
+  events_.push_back(std::move(event));
+  image_.resize(bytes, '\0');
+}
+
+// Its faults are those of Extend.
+Status FakeDisk::Allocate(uint64_t from, uint64_t to) {
+  int error = 0;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    error = NextFault(extend_faults_, extensions_++);
+    URINGFS_CHECK_WITH(image_.size() <= from && from < to, image_.size(), from);
+    for (const InFlight& other : in_flight_) {
+      URINGFS_CHECK_LE(other.event->end(), from);
+    }
+    AddResize(error == 0 ? to : from);
+  }
+  Observe();
+  return error == 0 ? Status::Ok()
+                    : Status::FromErrno(error, "fallocate", "fake");
+}
+
 Status FakeDisk::Resize(uint64_t bytes) {
   int error = 0;
   {
@@ -247,13 +274,7 @@ Status FakeDisk::Resize(uint64_t bytes) {
     URINGFS_CHECK_EQ(extending_from_, UINT64_MAX);
     error = NextFault(resize_faults_, resizes_++);
     if (error == 0) {
-      auto event = std::make_shared<Event>();
-      event->kind = Kind::kResize;
-      event->state = State::kReaped;
-      event->offset = bytes;
-      event->data_durable = true;  // it has none
-      events_.push_back(std::move(event));
-      image_.resize(bytes, '\0');
+      AddResize(bytes);
     }
   }
   Observe();

@@ -143,6 +143,7 @@ class FakeDisk {
   Status MakeDurable();
   Status Resize(uint64_t bytes);
   Status Extend(uint64_t from, uint64_t to);
+  Status Allocate(uint64_t from, uint64_t to);
   Status Read(uint64_t offset, char* data, size_t bytes, size_t* got);
   Status Close();
   size_t max_in_flight() const { return options_.max_in_flight; }
@@ -155,6 +156,7 @@ class FakeDisk {
                             const std::string& bytes, Random& random);
 
   // REQUIRES for those below: mutex_ is held.
+  void AddResize(uint64_t bytes);
   int NextFault(const std::map<uint64_t, int>& faults, uint64_t index);
   size_t PickCompletion();
   void Complete(InFlight done);
