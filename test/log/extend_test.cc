@@ -200,6 +200,7 @@ TEST_F(ExtendTest, ASyncBesideAFlushThatFailsFails) {
   const auto syncer = std::this_thread::get_id();
   enum Stage { kWaits, kExtends, kFlushes, kHasFailed, kGoesOn };
   std::atomic<Stage> stage{kWaits};
+  std::atomic<uint64_t> bad_flush{UINT64_MAX};
   disk_->SetObserver([&] {
     if (std::this_thread::get_id() == syncer) {
       return;
@@ -209,7 +210,7 @@ TEST_F(ExtendTest, ASyncBesideAFlushThatFailsFails) {
       while (stage == kExtends) {
         std::this_thread::yield();
       }
-    } else if (stage == kFlushes) {
+    } else if (stage == kFlushes && disk_->flushes() > bad_flush) {
       stage = kHasFailed;
       // Until the sync had every chance to overtake.
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -223,13 +224,10 @@ TEST_F(ExtendTest, ASyncBesideAFlushThatFailsFails) {
   ASSERT_TRUE(Append(log.get(), StreamBytes(log->size(), 500)).ok());
   ASSERT_TRUE(log->WriteOut().ok());
   const uint64_t stable = log->hi_stable();
-  disk_->FailFlush(disk_->flushes(), EIO);
-  bool has_zeros = false;
-  while (stage != kHasFailed) {
-    if (!has_zeros) {
-      has_zeros = true;
-      stage = kFlushes;  // the zeros' own observer call may come first
-    }
+  bad_flush = disk_->flushes();
+  disk_->FailFlush(bad_flush, EIO);
+  stage = kFlushes;
+  while (stage == kFlushes) {
     std::this_thread::yield();
   }
   EXPECT_EQ(log->Sync().error_number(), EIO);
