@@ -60,7 +60,7 @@ rdb::IOStatus UringFileSystem::NewWritableFile(
   }
   result->reset();
   if (kind == FileKind::kWal) {
-    const rdb::IOStatus swept = side_files_.SweepOnce(path);
+    rdb::IOStatus swept = side_files_.SweepOnce(path);
     if (!swept.ok()) {
       return swept;
     }
