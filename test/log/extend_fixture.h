@@ -12,6 +12,7 @@
 
 #include "src/log/side_pool.h"
 #include "test/log/fake_log.h"
+#include "test/log/shared_rings.h"
 #include "test/log/side_image.h"
 #include "test/support/temp_dir.h"
 
@@ -28,6 +29,8 @@ inline LogOptions Extended() {
 
 class ExtendTest : public testing::Test {
  protected:
+  void SetUp() override { URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir_.path()); }
+
   std::unique_ptr<LogEngine> MustOpen(const LogOptions& options) {
     LogParts parts;
     EXPECT_TRUE(Workspace::Acquire(0, &parts.workspace).ok());

@@ -30,6 +30,10 @@ constexpr uint64_t kBlock = kDeviceBlockBytes;
 class ExtendPowerLossTest : public ExtendTest {
  protected:
   void SetUp() override {
+    ExtendTest::SetUp();
+    if (IsSkipped()) {
+      return;
+    }
     Keep(SyncWay::kDsync);
     disk_->SetObserver([this] {
       const std::lock_guard<std::mutex> lock(mutex_);

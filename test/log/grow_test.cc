@@ -16,6 +16,7 @@
 
 #include "src/log/side_file.h"
 #include "test/log/fake_log.h"
+#include "test/log/shared_rings.h"
 #include "test/log/side_image.h"
 
 #include "gtest/gtest.h"
@@ -49,6 +50,8 @@ LogOptions Growing(uint32_t buffer_bytes = 4096, uint32_t count = 4) {
 
 class GrowTest : public testing::Test {
  protected:
+  void SetUp() override { URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir_.path()); }
+
   std::unique_ptr<LogStore> MustOpen(const LogOptions& options = Growing()) {
     std::unique_ptr<LogStore> log;
     const Status status = LogStore::Open(path_, options, &log);

@@ -13,6 +13,7 @@
 
 #include "src/log/side_pool.h"
 #include "test/log/fake_log.h"
+#include "test/log/shared_rings.h"
 #include "test/log/side_image.h"
 
 #include "gtest/gtest.h"
@@ -33,6 +34,8 @@ using test::TempDir;
 // A log on a fake disk with a side file on a real one.
 class SharedRingOnFake : public testing::Test {
  protected:
+  void SetUp() override { URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir_.path()); }
+
   std::unique_ptr<LogEngine> MustOpen(const std::shared_ptr<FakeDisk>& disk,
                                       const LogOptions& options) {
     LogParts parts;

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "test/log/fake_log.h"
+#include "test/log/shared_rings.h"
 #include "test/log/side_image.h"
 
 #include "gtest/gtest.h"
@@ -34,6 +35,8 @@ using test::TempDir;
 
 class SideFileTest : public testing::Test {
  protected:
+  void SetUp() override { URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir_.path()); }
+
   std::unique_ptr<LogStore> MustOpen(const std::string& name,
                                      LogOptions options = SharedRing()) {
     std::unique_ptr<LogStore> log;

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "test/log/shared_rings.h"
 #include "test/plugin/db_fixture.h"
 
 #include "gmock/gmock.h"
@@ -246,6 +247,7 @@ class Life {
 };
 
 TEST(DbExtendedWalTest, IsAsLongAsOnPosix) {
+  URINGFS_SKIP_WITHOUT_SHARED_RINGS(TempDir().path());
   Life on_posix("posix");
   const Seen expected = on_posix.Run();
   EXPECT_EQ(on_posix.most_ahead(), 0u);

@@ -52,6 +52,10 @@ std::vector<std::string> Values(Random* random, size_t count) {
 class DbPowerLossTest : public ExtendTest {
  protected:
   void SetUp() override {
+    ExtendTest::SetUp();
+    if (IsSkipped()) {
+      return;
+    }
     Random random(seed_);
     MakeWalDb(Values(&random, 300), envs_.posix.get(), &db_);
     ends_ = RecordEnds(db_.wal);
