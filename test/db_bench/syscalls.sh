@@ -27,6 +27,8 @@ calls() {
     --max_background_jobs=2 --stats_per_interval=0 "$@" --num="$puts"
   WRAP=()
   [ "$(stat_of wal_files)" -ge 1 ] || fail "no WAL went over uringfs"
+  [ "$(stat_of shared_rings)" -ge 1 ] ||
+    skip "WALs have no shared ring here, so each flush is a write"
   ! ls "$root"/db/*.sst > /dev/null 2>&1 ||
     fail "a memtable was flushed: it is not only the WAL that was counted"
   total=$(awk '$2 == "total" { print $1 }' "$root/calls")

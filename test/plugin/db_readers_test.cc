@@ -12,6 +12,7 @@
 #include <map>
 #include <thread>
 
+#include "test/log/shared_rings.h"
 #include "test/plugin/db_fixture.h"
 #include "test/plugin/fs_fixture.h"
 #include "test/plugin/owner_child.h"
@@ -60,6 +61,8 @@ bool PutAndSettle(OwnerChild* owner, uint64_t end) {
 
 class DbReadersTest : public ::testing::Test {
  protected:
+  void SetUp() override { URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir_.path()); }
+
   std::unique_ptr<rocksdb::DB> OpenSecondary() {
     rocksdb::Options options = SmallDbOptions(env_.get());
     options.max_open_files = -1;
@@ -228,7 +231,10 @@ TEST_F(DbReadersTest, BehindAKillAtAChangeOfWalsPosixSeesNoGap) {
   }
 }
 
-class WalReadersTest : public FsFixture {};
+class WalReadersTest : public FsFixture {
+ protected:
+  void SetUp() override { URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir_.path()); }
+};
 
 INSTANTIATE_TEST_SUITE_P(All, WalReadersTest,
                          ::testing::Values("uringfs", "uringfs_pwrite"),
