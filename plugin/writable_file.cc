@@ -109,8 +109,7 @@ rdb::IOStatus UringWritableFile::InvalidateCache(size_t, size_t) {
 rdb::IOStatus UringWritableFile::Allocate(uint64_t, uint64_t,
                                           const rdb::IOOptions&,
                                           rdb::IODebugContext*) {
-  // Direct writes into extents that were allocated but never written pay a
-  // conversion each; measured, allocating ahead gains nothing.
+  // The log gives long files their space itself, in larger steps.
   return rdb::IOStatus::OK();
 }
 
