@@ -8,10 +8,8 @@
 // The last line of the output is `dbs=N seconds=S micros_per_db=M`.
 
 #include <gflags/gflags.h>
-#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
-#include <rocksdb/file_system.h>
 
 #include <chrono>
 #include <cstdio>
@@ -19,7 +17,7 @@
 #include <memory>
 #include <string>
 
-#include "plugin/register.h"
+#include "db_bench_ext/make_file_system.h"
 
 DEFINE_string(fs, "posix", "posix, or a URI such as uringfs://?wal_buffers=8");
 DEFINE_string(dir, "", "an empty or new directory for the databases");
@@ -28,6 +26,8 @@ DEFINE_bool(wal_sync, false, "sync the one put of each database");
 DEFINE_bool(keep, false, "leave the databases there");
 
 namespace {
+
+using uringfs::bench::MakeFileSystem;
 
 rocksdb::Status MakeOne(const rocksdb::Options& options,
                         const std::string& path) {
@@ -60,26 +60,12 @@ int Fail(const std::string& message) {
   return 1;
 }
 
-rocksdb::Status MakeFileSystem(std::shared_ptr<rocksdb::FileSystem>* fs) {
-  if (FLAGS_fs == "posix") {
-    *fs = rocksdb::FileSystem::Default();
-    return rocksdb::Status::OK();
-  }
-  register_uringfs(*rocksdb::ObjectLibrary::Default(), "");
-  const rocksdb::Status status = rocksdb::FileSystem::CreateFromString(
-      rocksdb::ConfigOptions(), FLAGS_fs, fs);
-  // RocksDB answers OK and nothing for a URI that nobody has registered.
-  return status.ok() && *fs == nullptr
-             ? rocksdb::Status::NotFound("no such file system", FLAGS_fs)
-             : status;
-}
-
 int Run() {
   if (FLAGS_dir.empty() || FLAGS_count < 1) {
     return Fail("--dir=DIR is needed, and a --count of 1 or more");
   }
   std::shared_ptr<rocksdb::FileSystem> fs;
-  rocksdb::Status status = MakeFileSystem(&fs);
+  rocksdb::Status status = MakeFileSystem(FLAGS_fs, &fs);
   if (!status.ok()) {
     return Fail(status.ToString());
   }

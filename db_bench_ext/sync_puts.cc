@@ -12,10 +12,8 @@
 // synced puts only).
 
 #include <gflags/gflags.h>
-#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
-#include <rocksdb/file_system.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -31,7 +29,7 @@
 #include <thread>
 #include <vector>
 
-#include "plugin/register.h"
+#include "db_bench_ext/make_file_system.h"
 
 DEFINE_string(fs, "posix", "posix, or a URI such as uringfs://?wal_buffers=8");
 DEFINE_string(dir, "", "an empty or new directory for the database");
@@ -44,25 +42,13 @@ DEFINE_uint32(load_seconds, 3, "how long the other program runs alone first");
 
 namespace {
 
+using uringfs::bench::MakeFileSystem;
+
 using Clock = std::chrono::steady_clock;
 
 int Fail(const std::string& message) {
   std::fprintf(stderr, "sync_puts: %s\n", message.c_str());
   return 1;
-}
-
-rocksdb::Status MakeFileSystem(std::shared_ptr<rocksdb::FileSystem>* fs) {
-  if (FLAGS_fs == "posix") {
-    *fs = rocksdb::FileSystem::Default();
-    return rocksdb::Status::OK();
-  }
-  register_uringfs(*rocksdb::ObjectLibrary::Default(), "");
-  const rocksdb::Status status = rocksdb::FileSystem::CreateFromString(
-      rocksdb::ConfigOptions(), FLAGS_fs, fs);
-  // RocksDB answers OK and nothing for a URI that nobody has registered.
-  return status.ok() && *fs == nullptr
-             ? rocksdb::Status::NotFound("no such file system", FLAGS_fs)
-             : status;
 }
 
 std::string KeyOf(std::mt19937_64* random) {
@@ -193,7 +179,7 @@ int Run() {
   }
   std::shared_ptr<rocksdb::FileSystem> fs;
   std::unique_ptr<rocksdb::DB> db;
-  rocksdb::Status status = MakeFileSystem(&fs);
+  rocksdb::Status status = MakeFileSystem(FLAGS_fs, &fs);
   const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(
       status.ok() ? fs : rocksdb::FileSystem::Default());
   if (status.ok()) {

@@ -187,7 +187,6 @@ void FsStats::Recovered(const RecoveryReport& report) {
       break;
     case RecoveryOutcome::kCut:
       ++closed_.side_cut;
-      closed_.side_cut_bytes += report.cut_bytes;
       break;
     case RecoveryOutcome::kRefused:
       ++closed_.side_refused;

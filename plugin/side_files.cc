@@ -53,13 +53,7 @@ rdb::IOStatus SideFiles::RecoverDirectoryOf(const std::string& path) {
     const std::lock_guard<std::mutex> lock(mutex_);
     swept_.clear();
   }
-  const std::string directory = DirectoryOf(path);
-  rdb::IOStatus status = RecoverAll(directory, RecoveryOptions().wait_ms);
-  if (status.ok()) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    swept_.insert(directory);
-  }
-  return status;
+  return Sweep(DirectoryOf(path), RecoveryOptions().wait_ms);
 }
 
 rdb::IOStatus SideFiles::SweepOnce(const std::string& path) {
@@ -70,7 +64,11 @@ rdb::IOStatus SideFiles::SweepOnce(const std::string& path) {
       return rdb::IOStatus::OK();
     }
   }
-  rdb::IOStatus status = RecoverAll(directory, kSweepWaitMs);
+  return Sweep(directory, kSweepWaitMs);
+}
+
+rdb::IOStatus SideFiles::Sweep(const std::string& directory, uint32_t wait_ms) {
+  rdb::IOStatus status = RecoverAll(directory, wait_ms);
   if (status.ok()) {
     const std::lock_guard<std::mutex> lock(mutex_);
     swept_.insert(directory);
@@ -113,10 +111,6 @@ rdb::IOStatus SideFiles::RecoverWal(const std::string& path) {
 }
 
 rdb::IOStatus SideFiles::Recover(const SideFileInfo& info, uint32_t wait_ms) {
-  RecoveryOptions options;
-  options.wait_ms = wait_ms;
-  options.refuse_superseded = true;
-  options.max_torn_bytes = kUsualMaxTornBytes;
   RecoveryReport report;
   if (IsOwnedHere(info)) {
     report.outcome = RecoveryOutcome::kBusy;
@@ -125,6 +119,8 @@ rdb::IOStatus SideFiles::Recover(const SideFileInfo& info, uint32_t wait_ms) {
     Report(DirectoryOf(info.path), report);
     return rdb::IOStatus::OK();
   }
+  RecoveryOptions options = RecoveryOptions::OfRocksDb();
+  options.wait_ms = wait_ms;
   const Status status = RecoverLog(info.log_path, options, &report);
   Report(DirectoryOf(info.path), report);
   if (!status.ok()) {

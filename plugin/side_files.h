@@ -63,6 +63,7 @@ class SideFiles {
 
  private:
   rdb::IOStatus Recover(const SideFileInfo& info, uint32_t wait_ms);
+  rdb::IOStatus Sweep(const std::string& directory, uint32_t wait_ms);
   rdb::IOStatus RecoverAll(const std::string& directory, uint32_t wait_ms);
   void Report(const std::string& directory, const RecoveryReport& report);
 

@@ -54,9 +54,6 @@ struct SideFileInfo {
   uint64_t filled = 0;     // the logical size
   uint64_t log_bytes = 0;  // physical size of the log
   uint64_t ring_bytes = 0;
-  // kStale: it was its log's when the machine went down, so that the log's last
-  // records may be lost in part; see RecoveryOptions.
-  bool may_be_torn = false;
   // The ring has bytes that the file lacks, and the log has a successor; see
   // RecoveryOptions.
   bool is_superseded = false;
@@ -107,6 +104,14 @@ struct RecoveryOptions {
   // it is damage and left to RocksDB to judge. 0: no log is looked into. Of
   // logs that are not named as RocksDB names them (`NNNNNN.log`) none is ever.
   uint64_t max_torn_bytes = 0;
+
+  // What suits a database of RocksDB.
+  static RecoveryOptions OfRocksDb() {
+    RecoveryOptions options;
+    options.refuse_superseded = true;
+    options.max_torn_bytes = kUsualMaxTornBytes;
+    return options;
+  }
 };
 
 // Moves what the ring of a dead owner holds into its log, cuts the log to its

@@ -38,6 +38,12 @@ inline void CheckRead(uint64_t offset, const char* data, size_t bytes) {
   URINGFS_CHECK(IsAligned(bytes, kDeviceBlockBytes));
 }
 
+// Of space that is made ahead.
+inline void CheckRange(uint64_t from, uint64_t to) {
+  URINGFS_CHECK_WITH(from < to && IsAligned(from | to, kDeviceBlockBytes), from,
+                     to);
+}
+
 }  // namespace uringfs
 
 #endif  // URINGFS_DEVICE_CHECK_WRITE_H_

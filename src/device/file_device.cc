@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/base/align.h"
 #include "src/base/assert.h"
 #include "src/device/check_write.h"
 
@@ -53,14 +52,12 @@ Status FileDevice::Resize(uint64_t bytes) {
 }
 
 Status FileDevice::Extend(uint64_t from, uint64_t to) {
-  URINGFS_CHECK_WITH(from < to && IsAligned(from | to, kDeviceBlockBytes), from,
-                     to);
+  CheckRange(from, to);
   return file_->Extend(from, to);
 }
 
 Status FileDevice::Allocate(uint64_t from, uint64_t to) {
-  URINGFS_CHECK_WITH(from < to && IsAligned(from | to, kDeviceBlockBytes), from,
-                     to);
+  CheckRange(from, to);
   return file_->Allocate(from, to);
 }
 

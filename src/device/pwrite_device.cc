@@ -12,11 +12,7 @@ PwriteDevice::PwriteDevice(std::unique_ptr<DirectFile> file,
                            const IoChoice& choice)
     : FileDevice(std::move(file), choice) {}
 
-void PwriteDevice::Submit(Write* write) {
-  Admit(write);
-  file().FinishByPwrite(write);
-  Finish(write);
-}
+void PwriteDevice::Submit(Write* write) { WriteNow(write); }
 
 size_t PwriteDevice::Reap(size_t min_count, Write** done, size_t capacity) {
   URINGFS_CHECK_LE(min_count, capacity);

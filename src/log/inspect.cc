@@ -83,7 +83,6 @@ void Describe(SideState state, const Side& side, SideFileInfo* info) {
   if (state == SideState::kStale || state == SideState::kRefused) {
     info->reason = side.reason;
   }
-  info->may_be_torn = side.may_be_torn;
   info->log_bytes = side.has_log ? static_cast<uint64_t>(side.log.st_size) : 0;
   if (state != SideState::kOwned && state != SideState::kDead) {
     return;

@@ -131,6 +131,7 @@ class LogEngine final : private Drainable {
   uint64_t ExtensionEnd() const;
   void FlushWindow();
   void LeadSyncTo(uint64_t offset, SyncKind kind);
+  void LeadWriteAndSync(uint64_t offset, SyncKind kind);
   bool MayWriteNow() const;
   bool LeadWriteNow(uint64_t offset, SyncKind kind, SyncWay way,
                     bool* has_choice);

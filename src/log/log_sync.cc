@@ -5,7 +5,6 @@
 #include <string>
 
 #include "src/log/log_engine.h"
-#include "src/log/sync_probe.h"
 
 namespace uringfs {
 
@@ -62,20 +61,26 @@ Status LogEngine::SyncUpTo(uint64_t offset, SyncKind kind) {
 
 // REQUIRES: the sync gate is led.
 void LogEngine::LeadSyncTo(uint64_t offset, SyncKind kind) {
+  if (!MayWriteNow()) {
+    LeadWriteAndSync(offset, kind);
+    return;
+  }
   const SyncTimer timer(probe_);
   bool has_choice = false;
-  bool is_durable = false;
-  if (MayWriteNow()) {
-    is_durable = LeadWriteNow(offset, kind, timer.way(), &has_choice);
-  }
+  const bool is_durable = LeadWriteNow(offset, kind, timer.way(), &has_choice);
   if (!is_durable) {
-    // A no-op if it is written already.
-    (void)WriteTo(offset);
-    LeadSync(kind);
+    LeadWriteAndSync(offset, kind);
   }
   if (has_choice) {
     timer.Took(is_durable ? SyncWay::kDsync : SyncWay::kFlush);
   }
+}
+
+// REQUIRES: the sync gate is led.
+void LogEngine::LeadWriteAndSync(uint64_t offset, SyncKind kind) {
+  // A no-op if it is written already.
+  (void)WriteTo(offset);
+  LeadSync(kind);
 }
 
 // Whether a sync may write by itself. A private ring is written out by each

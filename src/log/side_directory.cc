@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "src/base/file_identity.h"
+#include "src/log/posix_file.h"
 #include "src/log/side_format.h"
 #include "src/log/side_reader.h"
 
@@ -19,21 +20,34 @@
 namespace uringfs {
 namespace {
 
-// Paths of the logs that have a side file in a directory, in order.
-Status ListLogs(const std::string& directory, std::vector<std::string>* logs) {
+// Calls `see` with the path and the name of each file, until it returns true.
+template <class See>
+std::error_code SeeFiles(const std::filesystem::path& directory,
+                         const See& see) {
   std::error_code error;
-  const std::string prefix = !directory.empty() && directory.back() == '/'
-                                 ? directory
-                                 : directory + "/";
   std::filesystem::directory_iterator it(directory, error);
   for (const std::filesystem::directory_iterator end; !error && it != end;
        it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    if (IsSideFileName(name)) {
-      const size_t stem = name.size() - (sizeof(kSideSuffix) - 1);
-      logs->push_back(prefix + name.substr(0, stem));
+    if (see(it->path().string(), it->path().filename().string())) {
+      break;
     }
   }
+  return error;
+}
+
+// Paths of the logs that have a side file in a directory, in order.
+Status ListLogs(const std::string& directory, std::vector<std::string>* logs) {
+  const std::string prefix = !directory.empty() && directory.back() == '/'
+                                 ? directory
+                                 : directory + "/";
+  const std::error_code error =
+      SeeFiles(directory, [&](const std::string&, const std::string& name) {
+        if (IsSideFileName(name)) {
+          const size_t stem = name.size() - (sizeof(kSideSuffix) - 1);
+          logs->push_back(prefix + name.substr(0, stem));
+        }
+        return false;
+      });
   std::sort(logs->begin(), logs->end());
   return error ? Status::FromErrno(error.value(), "list", directory)
                : Status::Ok();
@@ -58,17 +72,13 @@ uint64_t NumberOf(const std::string& name) {
 // Whether a file in a log's directory passes a test of its path and name.
 template <class Test>
 bool AnyBeside(const std::string& log_path, const Test& test) {
-  const std::filesystem::path path(log_path);
-  std::error_code error;
-  std::filesystem::directory_iterator it(
-      path.has_parent_path() ? path.parent_path() : ".", error);
-  for (const std::filesystem::directory_iterator end; !error && it != end;
-       it.increment(error)) {
-    if (test(it->path().string(), it->path().filename().string())) {
-      return true;
-    }
-  }
-  return false;
+  bool found = false;
+  SeeFiles(DirectoryOf(log_path),
+           [&](const std::string& path, const std::string& name) {
+             found = test(path, name);
+             return found;
+           });
+  return found;
 }
 
 uint64_t NanosOf(const timespec& time) {
@@ -108,16 +118,17 @@ bool IsContinued(const std::string& log_path) {
   if (::lstat(log_path.c_str(), &log) != 0) {
     return false;
   }
+  const uint64_t number = LogNumberOf(log_path);
   const uint64_t boot = BootTime();
   const uint64_t last_write = NanosOf(log.st_mtim);
   // Opening a database for write makes a new MANIFEST in any case.
-  return AnyBeside(
-      log_path, [&](const std::string& path, const std::string& name) {
-        const bool is_manifest = name.rfind("MANIFEST-", 0) == 0;
-        const bool is_successor = NumberOf(name) > LogNumberOf(log_path);
-        return (is_manifest && BirthAt(path) > last_write) ||
-               (is_successor && BirthAt(path) > boot);
-      });
+  return AnyBeside(log_path,
+                   [&](const std::string& path, const std::string& name) {
+                     const bool is_manifest = name.rfind("MANIFEST-", 0) == 0;
+                     const bool is_successor = NumberOf(name) > number;
+                     return (is_manifest && BirthAt(path) > last_write) ||
+                            (is_successor && BirthAt(path) > boot);
+                   });
 }
 
 std::string SideFilePath(const std::string& log_path) {

@@ -92,9 +92,7 @@ std::string SideFile::Refusal(const std::string& directory) {
 }
 
 std::string SideFile::RefusalBeside(const std::string& log_path) {
-  const size_t slash = log_path.find_last_of('/');
-  return Refusal(slash == std::string::npos ? "."
-                                            : log_path.substr(0, slash + 1));
+  return Refusal(DirectoryOf(log_path));
 }
 
 Status SideFile::Clear(const std::string& log_path) {
@@ -161,7 +159,7 @@ bool SideFile::IsInPlace() const {
   struct stat ours = {};
   struct stat there = {};
   return ::fstat(fd_, &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
-         ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+         IsSameFile(ours, there);
 }
 
 Status SideFile::MoveTo(const std::string& log_path) {
@@ -229,9 +227,7 @@ Status SideFile::MakeHeaderDurable() const {
   if (::msync(memory_, kSideRingOffset, MS_SYNC) != 0) {
     return Status::FromErrno(errno, "msync the side file", path_);
   }
-  const size_t slash = path_.find_last_of('/');
-  const std::string directory =
-      slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+  const std::string directory = DirectoryOf(path_);
   PosixFile names;
   int error = names.Open(directory, O_RDONLY | O_DIRECTORY);
   error = error == 0 ? names.Sync() : error;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "src/base/fork_count.h"
+#include "src/log/posix_file.h"
 
 namespace uringfs {
 namespace {
@@ -43,11 +44,6 @@ Pool& ThePool() {
     }
   }
   return *pool;
-}
-
-std::string DirectoryOf(const std::string& path) {
-  const size_t slash = path.find_last_of('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 
 // REQUIRES: the pool is locked.

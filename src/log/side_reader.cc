@@ -334,8 +334,6 @@ Status LookAtSide(const std::string& log_path, Side* side) {
     if (!strange.empty()) {
       return Refuse(side, strange);
     }
-  }
-  if (page.state == kSideIdle) {
     // Again: log and side file may both have been made since.
     status = FindLog(log_path, side);
     return status.ok() ? BeIdle(side) : status;

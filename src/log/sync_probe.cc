@@ -6,10 +6,6 @@
 
 namespace uringfs {
 
-const char* ToString(SyncWay way) {
-  return way == SyncWay::kDsync ? "dsync" : "flush";
-}
-
 SyncProbe* SyncProbe::OfDevice(uint64_t device_id) {
   // Two disks that share one are no disaster. Never destroyed: logs may outlive
   // statics.

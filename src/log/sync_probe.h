@@ -26,7 +26,6 @@ enum class SyncWay : uint8_t {
   kDsync,  // the write itself is durable (RWF_DSYNC)
   kFlush,  // a write, then a device flush (fdatasync)
 };
-const char* ToString(SyncWay way);
 
 class SyncProbe {
  public:

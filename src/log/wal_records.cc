@@ -108,14 +108,14 @@ class Block {
       }
       begin = next;
     }
-    return EndsWithBlock(end);
+    return EndsInLostPage(end);
   }
 
  private:
   // Or it was written in two parts, as records are appended, and the second one
   // was lost: the last byte up to `end` is zero, and so is all behind it that a
   // write of the second part would have brought, which is whole pages.
-  bool EndsWithBlock(uint32_t end) const {
+  bool EndsInLostPage(uint32_t end) const {
     const uint32_t last = std::min(end, bytes_) - 1;
     const auto page_end = static_cast<uint32_t>(
         std::min<uint64_t>(AlignDown(last, kPageBytes) + kPageBytes, bytes_));
@@ -153,18 +153,19 @@ Look Block::LookAt(uint32_t at, bool is_recyclable, Fragment* fragment) const {
   const uint32_t header_bytes =
       IsRecyclable(fragment->type) ? kRecyclableHeaderBytes : kHeaderBytes;
   fragment->end = at + header_bytes + Load16(header + kLengthAt);
+  if (fragment->type == kZero) {
+    return Look::kBad;
+  }
   const bool is_known = IsKnown(fragment->type);
-  if (fragment->end > kWalBlockBytes || fragment->type == kZero) {
-    return is_known || fragment->type == kZero ? Look::kBad : Look::kAlien;
+  const Look bad = is_known ? Look::kBad : Look::kAlien;
+  if (fragment->end > kWalBlockBytes) {
+    return bad;
   }
   if (fragment->end > bytes_) {
     return is_known ? Look::kCut : Look::kAlien;
   }
   const uint32_t crc = Crc32c(header + kTypeAt, fragment->end - at - kTypeAt);
-  if (Mask(crc) == Load32(header)) {
-    return Look::kWhole;
-  }
-  return is_known ? Look::kBad : Look::kAlien;
+  return Mask(crc) == Load32(header) ? Look::kWhole : bad;
 }
 
 // Puts fragments together to records.
@@ -217,16 +218,16 @@ bool Walk::Add(const Fragment& fragment, uint64_t end) {
 
 bool Walk::Through(uint64_t block_begin, const Block& block) {
   Fragment fragment;
+  const auto where = [this] { return std::to_string(end_->stopped_at); };
   for (uint32_t at = 0;; at = fragment.end) {
     const Look look = block.LookAt(at, is_recyclable_, &fragment);
-    const std::string where = std::to_string(block_begin + at);
     end_->stopped_at = block_begin + at;
     switch (look) {
       case Look::kWhole:
         is_recyclable_ = is_recyclable_ || IsRecyclable(fragment.type);
         if (!Add(fragment, block_begin + fragment.end)) {
           return Stop(WalEndKind::kDamaged,
-                      "the fragment at " + where +
+                      "the fragment at " + where() +
                           " does not belong to the one before it");
         }
         break;
@@ -234,22 +235,22 @@ bool Walk::Through(uint64_t block_begin, const Block& block) {
         return true;
       case Look::kEnd:
         return is_within_ ? Stop(WalEndKind::kTorn,
-                                 "the file ends within a record, at " + where)
+                                 "the file ends within a record, at " + where())
                           : false;
       case Look::kAlien:
         return Stop(WalEndKind::kDamaged,
-                    "what is at " + where + " is no record of a log");
+                    "what is at " + where() + " is no record of a log");
       case Look::kCut:
         return Stop(WalEndKind::kTorn,
-                    "the file ends within the fragment at " + where);
+                    "the file ends within the fragment at " + where());
       case Look::kUnset:
-        return Stop(WalEndKind::kTorn, "nothing was written at " + where);
+        return Stop(WalEndKind::kTorn, "nothing was written at " + where());
       case Look::kBad:
         return block.HasLostSector(fragment.begin, fragment.end)
                    ? Stop(WalEndKind::kTorn, "a part of the fragment at " +
-                                                 where + " was never written")
+                                                 where() + " was never written")
                    : Stop(WalEndKind::kDamaged,
-                          "the fragment at " + where + " is damaged");
+                          "the fragment at " + where() + " is damaged");
     }
   }
 }

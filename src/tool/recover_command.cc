@@ -27,7 +27,7 @@ class Run {
   void RecoverOne(const SideFileInfo& info);
   void Complain(ExitCode code, const std::string& message);
 
-  RecoveryOptions options_;
+  RecoveryOptions options_ = RecoveryOptions::OfRocksDb();
   std::vector<DbLock> locks_;
   ExitCode code_ = kDone;
   JsonArray objects_;
@@ -62,8 +62,6 @@ bool Run::Lock(const std::vector<std::string>& directories) {
 
 void Run::RecoverOne(const SideFileInfo& info) {
   RecoveryReport report;
-  options_.refuse_superseded = true;
-  options_.max_torn_bytes = kUsualMaxTornBytes;
   const Status status = RecoverLog(info.log_path, options_, &report);
   std::string outcome = ToString(report.outcome);
   if (!status.ok()) {

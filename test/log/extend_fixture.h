@@ -10,7 +10,6 @@
 #include <string>
 #include <thread>
 
-#include "src/log/side_pool.h"
 #include "test/log/fake_log.h"
 #include "test/log/shared_rings.h"
 #include "test/log/side_image.h"
@@ -32,16 +31,7 @@ class ExtendTest : public testing::Test {
   void SetUp() override { URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir_.path()); }
 
   std::unique_ptr<LogEngine> MustOpen(const LogOptions& options) {
-    LogParts parts;
-    EXPECT_TRUE(Workspace::Acquire(0, &parts.workspace).ok());
-    parts.opened = FakeDevice::Open(disk_);
-    parts.probe = probe_.get();
-    Status status = AcquireSideFile(path_, "", options, &parts.side);
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    std::unique_ptr<LogEngine> log;
-    status = LogEngine::OpenOn(std::move(parts), path_, options, &log);
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    return log;
+    return MustOpenBesideSide(disk_, path_, options, probe_.get());
   }
 
   void AppendAndSync(LogEngine* log, uint64_t bytes) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "src/log/log_engine.h"
+#include "src/log/side_pool.h"
 #include "test/support/fake_device.h"
 #include "test/support/seed.h"
 
@@ -34,6 +35,22 @@ inline std::unique_ptr<LogEngine> MustOpenOnFake(
     const std::shared_ptr<FakeDisk>& disk, const LogOptions& options) {
   std::unique_ptr<LogEngine> log;
   const Status status = OpenOnFake(disk, options, &log);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  return log;
+}
+
+// With a side file on a real disk, beside `path`.
+inline std::unique_ptr<LogEngine> MustOpenBesideSide(
+    const std::shared_ptr<FakeDisk>& disk, const std::string& path,
+    const LogOptions& options, SyncProbe* probe = nullptr) {
+  LogParts parts;
+  EXPECT_TRUE(Workspace::Acquire(0, &parts.workspace).ok());
+  parts.opened = FakeDevice::Open(disk);
+  parts.probe = probe;
+  Status status = AcquireSideFile(path, "", options, &parts.side);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  std::unique_ptr<LogEngine> log;
+  status = LogEngine::OpenOn(std::move(parts), path, options, &log);
   EXPECT_TRUE(status.ok()) << status.ToString();
   return log;
 }

@@ -11,7 +11,6 @@
 #include <thread>
 #include <vector>
 
-#include "src/log/side_pool.h"
 #include "test/log/fake_log.h"
 #include "test/log/shared_rings.h"
 #include "test/log/side_image.h"
@@ -38,15 +37,7 @@ class SharedRingOnFake : public testing::Test {
 
   std::unique_ptr<LogEngine> MustOpen(const std::shared_ptr<FakeDisk>& disk,
                                       const LogOptions& options) {
-    LogParts parts;
-    EXPECT_TRUE(Workspace::Acquire(0, &parts.workspace).ok());
-    parts.opened = FakeDevice::Open(disk);
-    Status status = AcquireSideFile(path_, "", options, &parts.side);
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    std::unique_ptr<LogEngine> log;
-    status = LogEngine::OpenOn(std::move(parts), path_, options, &log);
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    return log;
+    return test::MustOpenBesideSide(disk, path_, options);
   }
 
   TempDir dir_;
@@ -77,7 +68,8 @@ TEST_F(SharedRingOnFake, AKillAtAnyInstantLeavesWhatFlushPromised) {
     auto disk = FakeDisk::Create();
     std::string stream;
     std::atomic<uint64_t> promised{0};
-    std::mutex mutex;  // the drainer makes operations too
+    std::mutex mutex;             // the drainer makes operations too
+    Random kills(random.Next());  // guarded by mutex
     disk->SetObserver([&] {
       const std::lock_guard<std::mutex> lock(mutex);
       // Asked for before the side file: it may be more by then, never less.
@@ -86,7 +78,7 @@ TEST_F(SharedRingOnFake, AKillAtAnyInstantLeavesWhatFlushPromised) {
       if (!side.is_live()) {
         return;
       }
-      const std::string log = side.Recover(disk->KillImage(random));
+      const std::string log = side.Recover(disk->KillImage(kills));
       ASSERT_GE(log.size(), at_least);
       ASSERT_LE(log.size(), stream.size());
       ASSERT_EQ(stream.compare(0, log.size(), log), 0);

@@ -25,14 +25,8 @@ using test::WalWriter;
 using test::WithHole;
 using test::Zeros;
 
-INSTANTIATE_TEST_SUITE_P(Headers, WalRecordsTest,
-                         testing::Values(WalHeader::kPlain,
-                                         WalHeader::kRecyclable),
-                         [](const testing::TestParamInfo<WalHeader>& header) {
-                           return header.param == WalHeader::kPlain
-                                      ? "Plain"
-                                      : "Recyclable";
-                         });
+INSTANTIATE_TEST_SUITE_P(Headers, WalRecordsTest, test::BothHeaders(),
+                         test::HeaderName);
 
 // What a fragment with the wrong checksum is, by what its header says now:
 // one that claims more than the file has looks as if it were cut off.

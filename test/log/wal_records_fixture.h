@@ -72,6 +72,13 @@ class WalRecordsTest : public testing::TestWithParam<WalHeader> {
 };
 
 // Padding is as long as the header is, so all is tried with both.
+inline auto BothHeaders() {
+  return testing::Values(WalHeader::kPlain, WalHeader::kRecyclable);
+}
+
+inline std::string HeaderName(const testing::TestParamInfo<WalHeader>& header) {
+  return header.param == WalHeader::kPlain ? "Plain" : "Recyclable";
+}
 
 }  // namespace uringfs::test
 

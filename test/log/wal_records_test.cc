@@ -27,14 +27,8 @@ using test::Zeros;
 
 constexpr size_t kSector = 512;
 
-INSTANTIATE_TEST_SUITE_P(Headers, WalRecordsTest,
-                         testing::Values(WalHeader::kPlain,
-                                         WalHeader::kRecyclable),
-                         [](const testing::TestParamInfo<WalHeader>& header) {
-                           return header.param == WalHeader::kPlain
-                                      ? "Plain"
-                                      : "Recyclable";
-                         });
+INSTANTIATE_TEST_SUITE_P(Headers, WalRecordsTest, test::BothHeaders(),
+                         test::HeaderName);
 
 // ---- logs that are whole
 

@@ -249,16 +249,20 @@ void FakeDisk::AddResize(uint64_t bytes) {
   image_.resize(bytes, '\0');
 }
 
-// Its faults are those of Extend.
+// Both ways to make space ahead share their faults.
+int FakeDisk::BeginExtension(uint64_t from, uint64_t to) {
+  URINGFS_CHECK_WITH(image_.size() <= from && from < to, image_.size(), from);
+  for (const InFlight& other : in_flight_) {
+    URINGFS_CHECK_LE(other.event->end(), from);
+  }
+  return NextFault(extend_faults_, extensions_++);
+}
+
 Status FakeDisk::Allocate(uint64_t from, uint64_t to) {
   int error = 0;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    error = NextFault(extend_faults_, extensions_++);
-    URINGFS_CHECK_WITH(image_.size() <= from && from < to, image_.size(), from);
-    for (const InFlight& other : in_flight_) {
-      URINGFS_CHECK_LE(other.event->end(), from);
-    }
+    error = BeginExtension(from, to);
     AddResize(error == 0 ? to : from);
   }
   Observe();
@@ -286,11 +290,7 @@ Status FakeDisk::Extend(uint64_t from, uint64_t to) {
   int error = 0;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    error = NextFault(extend_faults_, extensions_++);
-    URINGFS_CHECK_WITH(image_.size() <= from && from < to, image_.size(), from);
-    for (const InFlight& other : in_flight_) {
-      URINGFS_CHECK_LE(other.event->end(), from);
-    }
+    error = BeginExtension(from, to);
     extending_from_ = from;
   }
   Observe();

@@ -157,6 +157,7 @@ class FakeDisk {
 
   // REQUIRES for those below: mutex_ is held.
   void AddResize(uint64_t bytes);
+  int BeginExtension(uint64_t from, uint64_t to);
   int NextFault(const std::map<uint64_t, int>& faults, uint64_t index);
   size_t PickCompletion();
   void Complete(InFlight done);

@@ -1,0 +1,37 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// The file system that a program of this room is told to use.
+
+#ifndef URINGFS_DB_BENCH_EXT_MAKE_FILE_SYSTEM_H_
+#define URINGFS_DB_BENCH_EXT_MAKE_FILE_SYSTEM_H_
+
+#include <rocksdb/convenience.h>
+#include <rocksdb/file_system.h>
+#include <rocksdb/utilities/object_registry.h>
+
+#include <memory>
+#include <string>
+
+#include "plugin/register.h"
+
+namespace uringfs::bench {
+
+// `name`: posix, or a URI such as uringfs://?wal_buffers=8.
+inline rocksdb::Status MakeFileSystem(
+    const std::string& name, std::shared_ptr<rocksdb::FileSystem>* fs) {
+  if (name == "posix") {
+    *fs = rocksdb::FileSystem::Default();
+    return rocksdb::Status::OK();
+  }
+  register_uringfs(*rocksdb::ObjectLibrary::Default(), "");
+  const rocksdb::Status status =
+      rocksdb::FileSystem::CreateFromString(rocksdb::ConfigOptions(), name, fs);
+  // RocksDB answers OK and nothing for a URI that nobody has registered.
+  return status.ok() && *fs == nullptr
+             ? rocksdb::Status::NotFound("no such file system", name)
+             : status;
+}
+
+}  // namespace uringfs::bench
+
+#endif  // URINGFS_DB_BENCH_EXT_MAKE_FILE_SYSTEM_H_
