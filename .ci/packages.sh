@@ -4,7 +4,7 @@
 
 uringfs_build_packages=(g++ cmake ninja-build pkg-config liburing-dev
   librocksdb-dev rocksdb-tools libgtest-dev libgmock-dev libgflags-dev
-  libbenchmark-dev ccache strace e2fsprogs mount util-linux)
+  libbenchmark-dev ccache strace e2fsprogs mount util-linux python3)
 uringfs_check_packages=(clang clang-tidy clang-format libclang-rt-14-dev)
 
 # uringfs_need_packages PACKAGE...: returns when all are installed, else exits.

@@ -3,6 +3,8 @@
 // Only in liburingfs.so: registers with the RocksDB of the process as soon as
 // the object is loaded, since RocksDB itself loads no plugins.
 
+#include "autoload.h"
+
 #include <rocksdb/version.h>
 
 #include <cstdio>
@@ -12,13 +14,10 @@
 
 #include "rocksdb_api.h"
 
+namespace uringfs {
 namespace {
 
-namespace rdb = ROCKSDB_NAMESPACE;
-
-// Classes of RocksDB gain virtual functions from one minor release to the
-// next: with another one than we were compiled for, calls would go astray.
-bool RegisterOnLoad() {
+bool CompareVersions() {
   const std::string compiled =
       std::to_string(ROCKSDB_MAJOR) + "." + std::to_string(ROCKSDB_MINOR);
   const std::string running = rdb::GetRocksVersionAsString(false);
@@ -27,12 +26,24 @@ bool RegisterOnLoad() {
                  "uringfs: not registered: liburingfs.so was built for RocksDB "
                  "%s and this process runs RocksDB %s\n",
                  compiled.c_str(), running.c_str());
-    return false;
   }
-  rdb::ObjectLibrary::Default()->Register(&register_uringfs, "");
-  return true;
+  return running == compiled;
+}
+
+bool RegisterOnLoad() {
+  if (FitsRunningRocksDb()) {
+    rdb::ObjectLibrary::Default()->Register(&register_uringfs, "");
+  }
+  return FitsRunningRocksDb();
 }
 
 const bool kRegistered = RegisterOnLoad();
 
 }  // namespace
+
+bool FitsRunningRocksDb() {
+  static const bool fits = CompareVersions();
+  return fits;
+}
+
+}  // namespace uringfs

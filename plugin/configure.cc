@@ -23,6 +23,13 @@ constexpr const char* kUnfitBases[] = {
     "ChrootFS", "RemapFileSystem", "EncryptedFileSystem", "MemoryFileSystem",
     "ReadOnlyFileSystem"};
 
+// RocksDB's default, but nobody wants one of ours on top of another.
+std::shared_ptr<rdb::FileSystem> DefaultBase() {
+  std::shared_ptr<rdb::FileSystem> base = rdb::FileSystem::Default();
+  const auto* ours = base->CheckedCast<UringFileSystem>();
+  return ours != nullptr ? ours->base() : base;
+}
+
 rdb::Status Make(const std::shared_ptr<rdb::FileSystem>& base,
                  const UringFsOptions& options,
                  std::unique_ptr<rdb::FileSystem>* out) {
@@ -30,8 +37,8 @@ rdb::Status Make(const std::shared_ptr<rdb::FileSystem>& base,
   if (!status.ok()) {
     return status;
   }
-  auto fs = std::make_unique<UringFileSystem>(
-      base ? base : rdb::FileSystem::Default(), options);
+  auto fs =
+      std::make_unique<UringFileSystem>(base ? base : DefaultBase(), options);
   status = fs->CheckBase();
   if (status.ok()) {
     *out = std::move(fs);
@@ -115,10 +122,7 @@ rdb::Status NewUringFileSystem(const std::shared_ptr<rdb::FileSystem>& base,
 rdb::Status NewUringFileSystemFromUri(const std::string& uri,
                                       std::unique_ptr<rdb::FileSystem>* out) {
   UringFsOptions options;
-  Status status = ApplyOptionsVariable(&options);
-  if (status.ok()) {
-    status = ParseFsUri(uri, &options);
-  }
+  const Status status = ParseUriAndVariable(uri, &options);
   return status.ok() ? Make(nullptr, options, out) : ToRocksStatus(status);
 }
 

@@ -39,6 +39,7 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   // OK, or InvalidArgument if bytes we write would not be found under the
   // same path through the file system underneath.
   rdb::Status CheckBase() const;
+  std::shared_ptr<rdb::FileSystem> base() const { return target_; }
   FsTotals Totals() const { return stats_->Totals(); }
 
   // The only place that makes files of ours.

@@ -2,10 +2,7 @@
 
 #include "fs_options.h"
 
-#include <algorithm>
-#include <cctype>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <string_view>
 
@@ -61,6 +58,9 @@ constexpr Option kTable[] = {
     {"wal_flush_window_bytes", Kind::kPowerOfTwo,
      &UringFsOptions::wal_flush_window_bytes, 64 * kKiB, 16 * kMiB,
      "with that: unsynced bytes that bring about a device flush"},
+    {"data_cached_bytes", Kind::kCount, &UringFsOptions::data_cached_bytes, 0,
+     16 * kMiB,
+     "length up to which an SST or blob file goes through the page cache"},
     {"data_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::data_buffer_bytes,
      4 * kKiB, 4 * kMiB, "flush buffer of an SST or blob file"},
     {"data_buffers", Kind::kCount, &UringFsOptions::data_buffers, 2, 1024,
@@ -257,15 +257,6 @@ Status BadValue(const Option& option, const std::string& value) {
                                  value + "'; it is " + Range(option));
 }
 
-std::string Trim(const std::string& text) {
-  const char* const blanks = " \t\r\n";
-  const size_t begin = text.find_first_not_of(blanks);
-  if (begin == std::string::npos) {
-    return "";
-  }
-  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
-}
-
 }  // namespace
 
 Status SetFsOption(const std::string& name, const std::string& value,
@@ -280,61 +271,6 @@ Status SetFsOption(const std::string& name, const std::string& value,
   }
   return Status::InvalidArgument("uringfs: there is no option '" + name +
                                  "'; there are " + known);
-}
-
-Status ParseFsOptions(const std::string& text, char separator,
-                      UringFsOptions* options) {
-  UringFsOptions parsed = *options;
-  size_t begin = 0;
-  while (begin <= text.size()) {
-    const size_t end = std::min(text.find(separator, begin), text.size());
-    const std::string item = Trim(text.substr(begin, end - begin));
-    begin = end + 1;
-    if (item.empty()) {
-      continue;
-    }
-    const size_t equals = item.find('=');
-    if (equals == std::string::npos) {
-      return Status::InvalidArgument("uringfs: '" + item +
-                                     "' is not of the form name=value");
-    }
-    Status status = SetFsOption(Trim(item.substr(0, equals)),
-                                Trim(item.substr(equals + 1)), &parsed);
-    if (!status.ok()) {
-      return status;
-    }
-  }
-  *options = parsed;
-  return Status::Ok();
-}
-
-Status ParseFsUri(const std::string& uri, UringFsOptions* options) {
-  const std::string scheme = std::string(kUringFsName) + "://";
-  if (uri == kUringFsName || uri == scheme) {
-    return Status::Ok();
-  }
-  if (uri.compare(0, scheme.size() + 1, scheme + "?") == 0) {
-    return ParseFsOptions(uri.substr(scheme.size() + 1), '&', options);
-  }
-  return Status::InvalidArgument("uringfs: '" + uri +
-                                 "' is not one of uringfs, uringfs://, " +
-                                 "uringfs://?name=value&name=value");
-}
-
-Status ApplyOptionsVariable(UringFsOptions* options) {
-  // Nothing in this process changes its environment once threads run.
-  // NOLINTNEXTLINE(concurrency-mt-unsafe)
-  const char* text = std::getenv(kOptionsVariable);
-  if (text == nullptr) {
-    return Status::Ok();
-  }
-  Status status = ParseFsOptions(text, ';', options);
-  if (!status.ok()) {
-    return Status::InvalidArgument("environment variable " +
-                                   std::string(kOptionsVariable) + ": " +
-                                   status.ToString());
-  }
-  return status;
 }
 
 Status ValidateFsOptions(const UringFsOptions& options) {
@@ -387,6 +323,7 @@ LogOptions DataLogOptions(const UringFsOptions& options) {
   log.write_mode = WriteMode::kTailLocalised;
   log.direct_io = options.direct_io;
   log.io_engine = options.io_engine;
+  log.cached_bytes = options.data_cached_bytes;
   log.buffer_bytes = options.data_buffer_bytes;
   log.buffers_count = options.data_buffers;
   log.writes_in_flight = options.data_writes_in_flight;

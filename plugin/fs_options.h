@@ -38,6 +38,9 @@ Status ParseFsUri(const std::string& uri, UringFsOptions* options);
 // InvalidArgument that names the variable.
 Status ApplyOptionsVariable(UringFsOptions* options);
 
+// A URI over the variable, and what they come to is valid.
+Status ParseUriAndVariable(const std::string& uri, UringFsOptions* options);
+
 // OK, or InvalidArgument for a value out of range or options that do not go
 // together. The parsers above check single values only.
 Status ValidateFsOptions(const UringFsOptions& options);

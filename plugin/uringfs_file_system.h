@@ -49,7 +49,10 @@ struct UringFsOptions {
   uint32_t wal_preextend_bytes = 4 * 1024 * 1024;
   // With that: a device flush in the background after so many unsynced bytes.
   uint32_t wal_flush_window_bytes = 4 * 1024 * 1024;
-  // The same for SST and blob files, and how many of them may be in flight.
+  // An SST or blob file no longer than this is written through the page cache.
+  uint32_t data_cached_bytes = 1024 * 1024;
+  // Size and number of flush buffers of each SST or blob file being written,
+  // and how many of them may be in flight.
   uint32_t data_buffer_bytes = 256 * 1024;
   uint32_t data_buffers = 8;
   uint32_t data_writes_in_flight = 4;

@@ -82,6 +82,11 @@ struct LogOptions {
   // RecoveryOptions::max_torn_bytes.
   uint32_t flush_window_bytes = 4 * 1024 * 1024;
 
+  // For a tail-localised log: until it is longer than this it is written
+  // through the page cache, which costs a short file less than direct writes
+  // would. At most 1 GiB; 0, and with DirectIo::kRequired: never.
+  uint32_t cached_bytes = 0;
+
   // Size of one flush buffer in bytes: a power of two from 4 KiB to 4 MiB.
   uint32_t buffer_bytes = 256 * 1024;
   // Flush buffers in the ring: 2 to 1024. buffer_bytes * buffers_count is the

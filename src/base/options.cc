@@ -48,6 +48,9 @@ Status LogOptions::Validate() const {
     return OutOfRange("flush_window_bytes", flush_window_bytes,
                       "from 4 KiB to 16 MiB");
   }
+  if (cached_bytes > kMaxRingBytes) {
+    return OutOfRange("cached_bytes", cached_bytes, "at most 1 GiB");
+  }
   if (ring_home == RingHome::kShared && write_mode != WriteMode::kSerialised) {
     return Status::InvalidArgument(
         "ring_home = kShared: only for write_mode kSerialised, where the file "

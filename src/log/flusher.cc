@@ -136,7 +136,7 @@ bool Flusher::SubmitReady(uint64_t wanted) {
   while (error_.ok() && !is_tail_in_flight_ &&
          device_->in_flight() < flights_.size() &&
          NextRange(wanted, &begin, &end)) {
-    is_cached_ ? WriteCached(begin, end) : Issue(begin, end, Way::kSubmit);
+    IsCached(end) ? WriteCached(begin, end) : Issue(begin, end, Way::kSubmit);
     moved = true;
   }
   return moved;
@@ -253,6 +253,13 @@ void Flusher::Issue(uint64_t begin, uint64_t end, Way way) {
   counters_.bytes.fetch_add(write.bytes(), std::memory_order_relaxed);
   write.dsync = way == Way::kNowDurable;
   way == Way::kSubmit ? device_->Submit(&write) : device_->WriteNow(&write);
+}
+
+bool Flusher::IsCached(uint64_t end) {
+  if (end > cached_up_to_) {
+    cached_up_to_ = 0;
+  }
+  return is_cached_ || end <= cached_up_to_;
 }
 
 // REQUIRES: the ring is private: no side file is told.

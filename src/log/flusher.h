@@ -107,6 +107,8 @@ class Flusher {
   // From here on bytes go through the page cache, at once, exactly as long as
   // they are; or round it again. REQUIRES: nothing is in flight.
   void SetCached(bool is_cached) { is_cached_ = is_cached; }
+  // The same until something ends behind `bytes`, and round it from then on.
+  void CacheUpTo(uint64_t bytes) { cached_up_to_ = bytes; }
 
   // The first error, once nothing is in flight any more.
   bool has_failed() const { return !error_.ok() && device_->in_flight() == 0; }
@@ -136,6 +138,7 @@ class Flusher {
   uint64_t FilledEnd(uint64_t seq);
   void Issue(uint64_t begin, uint64_t end, Way way);
   void AllocateFor(uint64_t end);
+  bool IsCached(uint64_t end);
   void WriteCached(uint64_t begin, uint64_t end);
   void RecycleWritten();
   Flight* FreeFlight();
@@ -149,6 +152,7 @@ class Flusher {
 
   std::vector<Flight> flights_;
   bool is_cached_ = false;
+  uint64_t cached_up_to_ = 0;
   bool allocates_ahead_ = false;
   bool is_tail_in_flight_ = false;
   uint64_t submitted_ = 0;

@@ -63,6 +63,9 @@ LogEngine::LogEngine(LogParts parts, const std::string& path,
   flusher_.SetCached(parts.starts_small);
   if (options.write_mode == WriteMode::kTailLocalised) {
     flusher_.AllocateAhead();
+    if (options.direct_io != DirectIo::kRequired) {
+      flusher_.CacheUpTo(options.cached_bytes);
+    }
   }
   is_small_.store(parts.starts_small, std::memory_order_relaxed);
 }

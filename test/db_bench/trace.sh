@@ -7,8 +7,8 @@
 command -v strace > /dev/null || skip "strace is not installed"
 strace -o /dev/null true 2> /dev/null || skip "strace may not trace here"
 
-# A WAL's first bytes go through the page cache otherwise.
-OPTIONS=wal_ring_after_bytes=0
+# The first bytes of a file go through the page cache otherwise.
+OPTIONS="wal_ring_after_bytes=0;data_cached_bytes=0"
 trace=$root/trace
 WRAP=(strace -f -y -o "$trace" -e
       trace=openat,write,writev,pwrite64,pwritev,pwritev2,io_uring_enter)

@@ -55,4 +55,43 @@ URINGFS_OPTIONS=x bench --benchmarks=fillrandom --fs_uri=uringfs:// \
 grep -q "environment variable URINGFS_OPTIONS" "$dir/out" ||
   fail "$(cat "$dir/out")"
 
+# Programs that name no file system get it by URINGFS_DEFAULT, and read and
+# leave what posix reads.
+for value in 1 uringfs 'uringfs://?wal_buffers=3'; do
+  rm -rf "$dir/db" "$dir/stats"
+  URINGFS_DEFAULT=$value URINGFS_OPTIONS="stats_file=$dir/stats" \
+    bench --benchmarks=fillrandom >"$dir/out" ||
+    fail "URINGFS_DEFAULT=$value: $(tail -3 "$dir/out")"
+  grep -q ' wal_appends=2000 ' "$dir/stats" ||
+    fail "URINGFS_DEFAULT=$value: $(cat "$dir/stats")"
+done
+"$ldb" --db="$dir/db" scan --hex >"$dir/keys"
+URINGFS_DEFAULT=1 LD_PRELOAD=$module "$ldb" --db="$dir/db" \
+  --try_load_options scan --hex >"$dir/keys_uringfs"
+[ -s "$dir/keys" ] && cmp "$dir/keys" "$dir/keys_uringfs" || fail "keys differ"
+"$ldb" --db="$dir/db" --try_load_options scan --hex | cmp - "$dir/keys" ||
+  fail "posix cannot load the options that were left"
+
+# Not twice, where a program names it all the same.
+rm -rf "$dir/db" "$dir/stats"
+URINGFS_DEFAULT=1 URINGFS_OPTIONS="stats_file=$dir/stats" \
+  bench --benchmarks=fillrandom --fs_uri=uringfs:// >"$dir/out" ||
+  fail "default and named: $(tail -3 "$dir/out")"
+[ "$(sed -n 's/.* wal_appends=\([0-9]*\) .*/\1/p' "$dir/stats" |
+  sort -n | tail -1)" = 2000 ] || fail "on itself: $(cat "$dir/stats")"
+
+# Off, and what is wrong stays with posix and is told.
+for value in '' 0 'uringfs://?wal_bufers=3' posix; do
+  rm -rf "$dir/db" "$dir/stats"
+  URINGFS_DEFAULT=$value URINGFS_OPTIONS="stats_file=$dir/stats" \
+    bench --benchmarks=fillrandom >"$dir/out" ||
+    fail "URINGFS_DEFAULT=$value: $(tail -3 "$dir/out")"
+  [ ! -e "$dir/stats" ] || fail "URINGFS_DEFAULT=$value was taken"
+  case $value in
+    '' | 0) ! grep -q uringfs: "$dir/out" || fail "$(cat "$dir/out")" ;;
+    *) grep -q "variable URINGFS_DEFAULT=$value cannot be used" "$dir/out" ||
+      fail "URINGFS_DEFAULT=$value: $(cat "$dir/out")" ;;
+  esac
+done
+
 echo PASSED

@@ -86,6 +86,7 @@ Status FakeDevice::WriteCached(uint64_t offset, const char* data,
   Submit(&write);
   Write* done = nullptr;
   (void)Reap(1, &done, 1);
+  disk_->CountCachedWrite();
   const uint64_t end = begin + std::max(got, head + bytes);
   return write.error == 0 ? Resize(end)
                           : Status::FromErrno(write.error, "write", "fake");

@@ -77,6 +77,16 @@ uint64_t FakeDisk::extensions() const {
   return extensions_;
 }
 
+uint64_t FakeDisk::cached_writes() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return cached_writes_;
+}
+
+void FakeDisk::CountCachedWrite() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  ++cached_writes_;
+}
+
 size_t FakeDisk::in_flight() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return in_flight_.size();

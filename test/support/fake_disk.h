@@ -81,6 +81,9 @@ class FakeDisk {
   uint64_t flushes() const;
   uint64_t resizes() const;
   uint64_t extensions() const;
+  // Of writes() and resizes(): as many belong to writes through the page cache.
+  uint64_t cached_writes() const;
+  void CountCachedWrite();
   size_t in_flight() const;
   // Every write ever submitted, in submission order.
   std::vector<SubmittedRange> submitted() const;
@@ -184,6 +187,7 @@ class FakeDisk {
   uint64_t flushes_ = 0;
   uint64_t resizes_ = 0;
   uint64_t extensions_ = 0;
+  uint64_t cached_writes_ = 0;
   // While zeros are written from here on, nothing else may be.
   uint64_t extending_from_ = UINT64_MAX;
 };

@@ -1,0 +1,140 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Only in liburingfs.so, for programs that offer no way to choose a file
+// system: with the environment variable URINGFS_DEFAULT it takes the place of
+// RocksDB's default one. FileSystem::Default() is defined here once more, and a
+// preloaded object comes first where the program's symbols are looked up.
+
+#include <dlfcn.h>
+#include <rocksdb/file_system.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "autoload.h"
+#include "file_system.h"
+
+namespace uringfs {
+namespace {
+
+using FileSystemPtr = std::shared_ptr<rdb::FileSystem>;
+
+// Whether this thread is below StandIn: RocksDB's file system asserts in debug
+// builds that it is the default one where it opens a file to be mapped.
+thread_local bool is_below = false;
+
+class Below {
+ public:
+  Below() { is_below = true; }
+  ~Below() { is_below = false; }
+  Below(const Below&) = delete;
+  Below& operator=(const Below&) = delete;
+};
+
+// Answers to the name of the default file system too: RocksDB asks for that
+// where a name stands for it.
+class StandIn final : public UringFileSystem {
+ public:
+  using UringFileSystem::UringFileSystem;
+
+  bool IsInstanceOf(const std::string& name) const override {
+    return name == rdb::FileSystem::kDefaultName() ||
+           UringFileSystem::IsInstanceOf(name);
+  }
+
+  rdb::IOStatus NewWritableFile(const std::string& path,
+                                const rdb::FileOptions& options,
+                                std::unique_ptr<rdb::FSWritableFile>* result,
+                                rdb::IODebugContext* dbg) override {
+    const Below below;
+    return UringFileSystem::NewWritableFile(path, options, result, dbg);
+  }
+
+  rdb::IOStatus ReopenWritableFile(const std::string& path,
+                                   const rdb::FileOptions& options,
+                                   std::unique_ptr<rdb::FSWritableFile>* result,
+                                   rdb::IODebugContext* dbg) override {
+    const Below below;
+    return UringFileSystem::ReopenWritableFile(path, options, result, dbg);
+  }
+};
+
+// "" if the variable asks for nothing.
+std::string WantedUri() {
+  const char* const value = std::getenv(kDefaultVariable);
+  const std::string text = value != nullptr ? value : "";
+  if (text == "1") {
+    return "uringfs://";
+  }
+  return text == "0" ? "" : text;
+}
+
+rdb::Status MakeStandIn(const std::string& uri, const FileSystemPtr& base,
+                        FileSystemPtr* made) {
+  UringFsOptions options;
+  const Status status = ParseUriAndVariable(uri, &options);
+  if (!status.ok()) {
+    return rdb::Status::InvalidArgument(status.ToString());
+  }
+  auto fs = std::make_shared<StandIn>(base, options);
+  rdb::Status fits = fs->CheckBase();
+  if (fits.ok()) {
+    *made = std::move(fs);
+  }
+  return fits;
+}
+
+FileSystemPtr Choose(const FileSystemPtr& base) {
+  const std::string uri = WantedUri();
+  if (uri.empty() || !FitsRunningRocksDb()) {
+    return base;
+  }
+  FileSystemPtr made;
+  const rdb::Status status = MakeStandIn(uri, base, &made);
+  if (status.ok()) {
+    return made;
+  }
+  // Whoever asks cannot be told of an error. Posix is as safe, only slower.
+  std::fprintf(stderr,
+               "uringfs: environment variable %s=%s cannot be used, so "
+               "RocksDB's own file system stays the default: %s\n",
+               kDefaultVariable, uri.c_str(), status.ToString().c_str());
+  return base;
+}
+
+// RocksDB's own Default(): the next definition of the symbol that this address
+// belongs to, whatever the compiler made of its name.
+FileSystemPtr RocksDbDefault(void* ours) {
+  using Function = FileSystemPtr (*)();
+  Dl_info info = {};
+  void* next = nullptr;
+  if (::dladdr(ours, &info) != 0 && info.dli_sname != nullptr) {
+    next = ::dlsym(RTLD_NEXT, info.dli_sname);
+  }
+  if (next == nullptr) {
+    // Only if the object is loaded into a program without RocksDB, which could
+    // not have called us.
+    std::fprintf(stderr, "uringfs: RocksDB's default file system is missing\n");
+    std::abort();
+  }
+  return reinterpret_cast<Function>(next)();
+}
+
+}  // namespace
+}  // namespace uringfs
+
+namespace ROCKSDB_NAMESPACE {
+
+// THREADS: any. Never destroyed: RocksDB's default Env outlives statics too.
+__attribute__((visibility("default"))) std::shared_ptr<FileSystem>
+FileSystem::Default() {
+  using Pointer = std::shared_ptr<FileSystem>;
+  static const auto* const base = new Pointer(
+      uringfs::RocksDbDefault(reinterpret_cast<void*>(&FileSystem::Default)));
+  static const auto* const chosen = new Pointer(uringfs::Choose(*base));
+  return uringfs::is_below ? *base : *chosen;
+}
+
+}  // namespace ROCKSDB_NAMESPACE

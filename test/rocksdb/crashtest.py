@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+"""Runs RocksDB's db_crashtest.py on uringfs: db_stress is killed and opened
+again, over and over, and checks every key it has written.
+
+Called by `run --crashtest=SECONDS`. Exit codes: 0 no failure, 1 a failure; its
+database and the output are kept.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+MAX_CUT = 64 * 1024
+
+# For all: what Debian's compression libraries can do, and no faults injected
+# in between, which the file system underneath would have to share.
+COMMON = ["--compression_type=lz4", "--bottommost_compression_type=disable",
+          "--wal_compression=none", "--max_key=200000", "--threads=8",
+          "--checkpoint_one_in=20000", "--backup_one_in=40000",
+          "--flush_one_in=20000", "--get_live_files_one_in=20000",
+          "--reopen=0", "--progress_reports=1"]
+BLACKBOX = ["blackbox", "--interval=6"]
+WHITEBOX = ["whitebox", "--random_kill_odd=20000", "--ops_per_thread=20000"]
+
+# (name, share of the time, arguments, whether posix opens it every other time)
+SCENARIOS = [
+    ("simple", 2, BLACKBOX + ["--simple", "--sync=0"], False),
+    ("simple_sync", 1, BLACKBOX + ["--simple", "--sync=1"], False),
+    ("alternate", 2, BLACKBOX + ["--simple"], True),
+    ("columns", 1, BLACKBOX + ["--sync_wal_one_in=200"], False),
+    ("no_flush", 1, BLACKBOX + ["--avoid_flush_during_recovery=1",
+                                "--write_buffer_size=1048576"], False),
+    ("transactions", 1, BLACKBOX + ["--txn"], False),
+    ("transactions_alternate", 1, BLACKBOX + ["--txn", "--sync=1"], True),
+    ("blobs", 1, BLACKBOX + ["--simple", "--enable_blob_files=1",
+                             "--min_blob_size=16", "--blob_file_size=1048576",
+                             "--enable_blob_garbage_collection=1"], False),
+    ("lost_syncs", 1, BLACKBOX + ["--sync_fault_injection=1"], False),
+    ("recycled", 1, BLACKBOX + ["--recycle_log_file_num=1",
+                                "--manual_wal_flush_one_in=0"], False),
+    ("cf_consistency", 1, BLACKBOX + ["--cf_consistency"], False),
+    ("whitebox", 2, WHITEBOX + ["--simple"], False),
+    ("whitebox_transactions", 1, WHITEBOX + ["--txn"], False),
+]
+
+
+class Campaign:
+    def __init__(self, args):
+        self.args = args
+        self.kills = self.runs = self.operations = 0
+        self.failed = []
+
+    def run(self, name, seconds, arguments, alternate):
+        work = pathlib.Path(tempfile.mkdtemp(prefix=f"uringfs_test.{name}.",
+                                             dir=self.args.tmp))
+        (work / "db").mkdir()
+        # Debian's build leaves the tools without a path to their library.
+        build = pathlib.Path(self.args.stress).resolve().parent.parent
+        env = dict(os.environ, TEST_TMPDIR=str(work / "db"),
+                   LD_LIBRARY_PATH=str(build),
+                   CRASH_STRESS=self.args.stress, CRASH_TOOL=self.args.tool,
+                   CRASH_ALTERNATE="yes" if alternate else "no",
+                   CRASH_TURNS=str(work / "turns"),
+                   CRASH_OUT=str(work / "out"))
+        command = [sys.executable, self.args.script, *arguments, *COMMON,
+                   f"--duration={seconds}",
+                   f"--stress_cmd={HERE / 'crash_stress.sh'}"]
+        if self.args.fs != "posix":
+            command.append("--fs_uri=" + self.args.fs)
+        with open(work / "crashtest", "wb") as log:
+            code = self._wait(subprocess.Popen(
+                command, env=env, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True))
+        self._count(name, seconds, code, work)
+
+    @staticmethod
+    def _wait(process):
+        try:
+            return process.wait()
+        finally:
+            # db_stress too, if we are interrupted.
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def _count(self, name, seconds, code, work):
+        text = (work / "crashtest").read_text(errors="replace")
+        out = work / "out"
+        said = out.read_text(errors="replace") if out.exists() else ""
+        kills = (len(re.findall(r"^KILLED ", text, re.M)) +
+                 len(re.findall(r"exitcode=-[0-9]+$", text, re.M)))
+        runs = len(re.findall(r"^Running db_stress with pid", text, re.M))
+        operations = count_operations(said)
+        self.kills += kills
+        self.runs += runs
+        self.operations += operations
+        failed = code != 0 or kills == 0
+        print(f"{name:24} {seconds:5} s: {runs:4} runs, {kills:4} killed, "
+              f"{operations:9} operations{': FAILED' if failed else ''}",
+              flush=True)
+        if failed:
+            self.failed.append(name)
+            print(text[-MAX_CUT:][-3000:])
+            print(f"kept: {work}", flush=True)
+        else:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def count_operations(text):
+    """Of all threads: the last number before each new run starts again."""
+    total = last = 0
+    for match in re.finditer(r"finished (\d+) ops", text):
+        now = int(match.group(1))
+        if now < last:
+            total += last
+        last = now
+    return total + last
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--script", required=True, help="db_crashtest.py")
+    parser.add_argument("--stress", required=True, help="db_stress")
+    parser.add_argument("--tool", required=True, help="uringfs")
+    parser.add_argument("--tmp", required=True)
+    parser.add_argument("--seconds", type=int, required=True)
+    parser.add_argument("--fs", default="uringfs://")
+    parser.add_argument("--only", action="append", default=[])
+    args = parser.parse_args()
+    chosen = [scenario for scenario in SCENARIOS
+              if not args.only or scenario[0] in args.only]
+    if not chosen:
+        sys.exit("crashtest: there are only " +
+                 ", ".join(scenario[0] for scenario in SCENARIOS))
+    shares = sum(scenario[1] for scenario in chosen)
+    campaign = Campaign(args)
+    for name, share, arguments, alternate in chosen:
+        campaign.run(name, max(20, args.seconds * share // shares), arguments,
+                     alternate and args.fs != "posix")
+    print(f"total: {campaign.runs} runs, {campaign.kills} killed, "
+          f"{campaign.operations} operations; failed: "
+          f"{', '.join(campaign.failed) or 'none'}")
+    return 1 if campaign.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+# Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+"""Runs RocksDB's test binaries on posix and on uringfs and compares.
+
+Called by `run`, which builds them. Exit codes: 0 no difference but the listed
+ones, 1 there is one, 2 cannot run.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+sys.dont_write_bytecode = True
+import gtest_run  # noqa: E402
+from gtest_run import PASSED, SKIPPED  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+# How uringfs gets below a binary; see README.md.
+WAYS = ("uri", "default", "fsync")
+REPEATS = 3
+TESTS_PER_UNIT = 15
+
+Unit = collections.namedtuple("Unit", "binary way names")
+
+
+class Setup:
+    """Where things are, and the environment of each run."""
+
+    def __init__(self, args):
+        self.build = pathlib.Path(args.build)
+        self.module = pathlib.Path(args.module)
+        self.logs = pathlib.Path(args.logs)
+        self.tmp = args.tmp
+        self.seconds_per_test = args.seconds_per_test
+        self._clean = {key: value for key, value in os.environ.items()
+                       if not key.startswith(("URINGFS_", "TEST_", "GTEST_")) and
+                       key not in ("LD_PRELOAD", "MEM_ENV", "ENCRYPTED_ENV")}
+
+    def env(self, way, on_uringfs):
+        env = dict(self._clean, TEST_TMPDIR=self.tmp)
+        if way == "fsync":
+            env["URINGFS_REAL_FSYNC"] = "1"
+        if not on_uringfs:
+            return env
+        if way == "default":
+            env["LD_PRELOAD"] = str(self.module)
+            env["URINGFS_DEFAULT"] = "1"
+        else:
+            env["TEST_FS_URI"] = "uringfs://"
+        return env
+
+    def log(self, unit, on_uringfs):
+        side = "uringfs" if on_uringfs else "posix"
+        return self.logs / f"{unit.binary}.{unit.way}.{side}.log"
+
+    def run(self, unit, on_uringfs, names):
+        return gtest_run.run_tests(
+            str(self.build / unit.binary), self.env(unit.way, on_uringfs),
+            names, self.log(unit, on_uringfs), self.tmp, self.seconds_per_test)
+
+
+class Row:
+    """One binary, one way."""
+
+    def __init__(self):
+        self.tests = 0
+        self.posix = {}
+        self.uringfs = {}
+        self.unsteady = []    # passed when repeated
+        self.differences = []
+        self.listed = []
+        self.listed_that_pass = []
+
+    def seconds(self):
+        """Of the tests that both passed, on posix and on uringfs."""
+        both = [name for name in self.posix
+                if self.posix[name].outcome == PASSED and
+                name in self.uringfs and self.uringfs[name].outcome == PASSED]
+        return (sum(self.posix[name].seconds for name in both),
+                sum(self.uringfs[name].seconds for name in both))
+
+
+def read_lines(path):
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        text = line.split("#")[0].strip()
+        if text:
+            yield number, text
+
+
+def read_binaries(path):
+    """[(binary, way)]; lines are `binary way...`."""
+    pairs = []
+    for number, text in read_lines(path):
+        binary, *ways = text.split()
+        if not ways or not set(ways) <= set(WAYS):
+            sys.exit(f"{path}:{number}: want `binary way...`, ways are "
+                     f"{', '.join(WAYS)}")
+        pairs += [(binary, way) for way in ways]
+    return pairs
+
+
+def read_known(path):
+    """{(binary, way, test)}; lines are `binary way test: reason`."""
+    known = set()
+    for number, text in read_lines(path):
+        what, _, reason = text.partition(": ")
+        words = what.split()
+        if len(words) != 3 or words[1] not in WAYS or not reason.strip():
+            sys.exit(f"{path}:{number}: want `binary way test: reason`")
+        known.add(tuple(words))
+    return known
+
+
+def is_worse(posix, uringfs):
+    """Passed there, and not here. Skipped here counts: it proves nothing."""
+    return posix == PASSED and uringfs != PASSED or (
+        posix == SKIPPED and uringfs not in (PASSED, SKIPPED))
+
+
+def outcome_of(results, name):
+    # Only a process that came to a bad end has an entry for that.
+    return results[name].outcome if name in results else PASSED
+
+
+def judge(setup, unit, posix, uringfs, known, row):
+    for name in sorted(set(posix) | set(uringfs)):
+        is_listed = (unit.binary, unit.way, name) in known
+        worse = is_worse(outcome_of(posix, name), outcome_of(uringfs, name))
+        if is_listed:
+            (row.listed if worse else row.listed_that_pass).append(name)
+        elif worse:
+            again = name != gtest_run.EXIT and passes_when_repeated(
+                setup, unit, name)
+            (row.unsteady if again else row.differences).append(
+                f"{name} ({outcome_of(uringfs, name)})")
+
+
+def passes_when_repeated(setup, unit, name):
+    """Whether it was chance: passes each time, or fails on posix too."""
+    for _ in range(REPEATS):
+        here = setup.run(unit, True, [name])[name].outcome
+        there = setup.run(unit, False, [name])[name].outcome
+        if is_worse(there, here):
+            return False
+    return True
+
+
+class Progress:
+    def __init__(self, total):
+        self._lock = threading.Lock()
+        self._begin = time.monotonic()
+        self._done, self._total = 0, total
+
+    def step(self, unit, part):
+        with self._lock:
+            self._done += len(unit.names)
+            took = time.monotonic() - self._begin
+            bad = f", {len(part.differences)} DIFFER" if part.differences else ""
+            print(f"[{took:6.0f} s] {self._done}/{self._total} tests: "
+                  f"{unit.binary} ({unit.way}){bad}", flush=True)
+
+
+def run_unit(setup, number, unit, known, rows, lock, progress):
+    # Who comes first alternates: the disk drifts.
+    order = (False, True) if number % 2 == 0 else (True, False)
+    got = {on_uringfs: setup.run(unit, on_uringfs, unit.names)
+           for on_uringfs in order}
+    part = Row()
+    judge(setup, unit, got[False], got[True], known, part)
+    with lock:
+        row = rows[(unit.binary, unit.way)]
+        row.tests += len(unit.names)
+        row.posix.update(got[False])
+        row.uringfs.update(got[True])
+        for field in ("unsteady", "differences", "listed", "listed_that_pass"):
+            getattr(row, field).extend(getattr(part, field))
+    progress.step(unit, part)
+
+
+def count_passed(results):
+    return sum(1 for result in results.values() if result.outcome == PASSED)
+
+
+def summary(rows):
+    lines = [f"{'binary':32} {'way':8} {'tests':>6} {'posix':>6} "
+             f"{'uringfs':>7} {'listed':>6} {'posix s':>8} {'uringfs s':>9}"]
+    totals = [0, 0, 0, 0, 0.0, 0.0]
+    for (binary, way), row in sorted(rows.items()):
+        values = [row.tests, count_passed(row.posix),
+                  count_passed(row.uringfs), len(row.listed), *row.seconds()]
+        totals = [a + b for a, b in zip(totals, values)]
+        lines.append(line_of(binary, way, values))
+    lines.append(line_of("total", "", totals))
+    if totals[4] > 0:
+        lines.append(f"time on uringfs: {totals[5] / totals[4]:.2f} of posix's "
+                     "(tests that passed on both)")
+    return "\n".join(lines)
+
+
+def line_of(binary, way, values):
+    tests, posix, uringfs, listed, posix_s, uringfs_s = values
+    return (f"{binary:32} {way:8} {tests:6} {posix:6} {uringfs:7} "
+            f"{listed:6} {posix_s:8.1f} {uringfs_s:9.1f}")
+
+
+def verdict(rows, known, is_whole):
+    """Prints what is wrong; answers whether anything is."""
+    bad = False
+    seen = set()
+    for (binary, way), row in sorted(rows.items()):
+        for name in row.unsteady:
+            print(f"unsteady, passed {REPEATS} times when repeated: "
+                  f"{binary} ({way}) {name}")
+        for name in row.differences:
+            print(f"DIFFERENCE: {binary} ({way}) {name}")
+        for name in row.listed_that_pass:
+            print(f"LISTED, BUT PASSES: {binary} ({way}) {name}")
+        bad = bad or row.differences or row.listed_that_pass
+        seen |= {(binary, way, name) for name in row.listed}
+        seen |= {(binary, way, name) for name in row.listed_that_pass}
+    if is_whole:
+        for entry in sorted(known - seen):
+            print("LISTED, BUT THERE IS NO SUCH TEST: " + " ".join(entry))
+            bad = True
+    return bool(bad)
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--module", required=True)
+    parser.add_argument("--logs", required=True)
+    parser.add_argument("--tmp", required=True)
+    parser.add_argument("--jobs", type=int, required=True)
+    parser.add_argument("--binaries", type=pathlib.Path,
+                        default=HERE / "binaries.txt")
+    parser.add_argument("--known", type=pathlib.Path,
+                        default=HERE / "known_differences.txt")
+    parser.add_argument("--only", action="append", default=[],
+                        help="binary, or binary:way")
+    parser.add_argument("--filter", default="",
+                        help="only tests with this in their names")
+    parser.add_argument("--seconds-per-test", type=float, default=600)
+    return parser.parse_args()
+
+
+def is_chosen(pair, only):
+    return not only or pair[0] in only or ":".join(pair) in only
+
+
+def make_units(setup, pairs, text):
+    units = []
+    for binary, way in pairs:
+        path = setup.build / binary
+        if not path.exists():
+            sys.exit(f"suite: {path} was not built")
+        names = [name for name in
+                 gtest_run.list_tests(str(path), setup.env(way, False))
+                 if text in name]
+        units += [Unit(binary, way, part)
+                  for part in gtest_run.chunks(names, TESTS_PER_UNIT)]
+    return units
+
+
+def main():
+    args = parse_args()
+    pathlib.Path(args.logs).mkdir(parents=True, exist_ok=True)
+    args.tmp = tempfile.mkdtemp(prefix="uringfs_test.", dir=args.tmp)
+    try:
+        setup = Setup(args)
+        pairs = [pair for pair in read_binaries(args.binaries)
+                 if is_chosen(pair, args.only)]
+        known = read_known(args.known)
+        units = make_units(setup, pairs, args.filter)
+        if not units:
+            sys.exit("suite: nothing is chosen; see binaries.txt")
+        rows = {(unit.binary, unit.way): Row() for unit in units}
+        lock = threading.Lock()
+        progress = Progress(sum(len(unit.names) for unit in units))
+        with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+            futures = [pool.submit(run_unit, setup, number, unit, known, rows,
+                                   lock, progress)
+                       for number, unit in enumerate(units)]
+            try:
+                for future in concurrent.futures.as_completed(futures):
+                    future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        bad = verdict(rows, known, not args.only and not args.filter)
+        text = summary(rows)
+        print(text)
+        (setup.logs / "summary.txt").write_text(text + "\n")
+        print(f"logs: {setup.logs}")
+        return 1 if bad else 0
+    finally:
+        shutil.rmtree(args.tmp, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
