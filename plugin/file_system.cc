@@ -2,8 +2,6 @@
 
 #include "file_system.h"
 
-#include <uringfs/log_store.h>
-
 #include <utility>
 
 #include "file_policy.h"
@@ -11,7 +9,6 @@
 #include "live_file.h"
 #include "live_readers.h"
 #include "view_readers.h"
-#include "writable_file.h"
 
 namespace uringfs {
 
@@ -25,87 +22,6 @@ UringFileSystem::UringFileSystem(const std::shared_ptr<rdb::FileSystem>& base,
 
 std::string UringFileSystem::GetPrintableOptions() const {
   return FormatFsOptions(options_);
-}
-
-LogOptions UringFileSystem::OptionsOf(const std::string& path, FileKind kind,
-                                      const rdb::FileOptions& options) const {
-  if (kind != FileKind::kWal) {
-    return DataLogOptions(options_);
-  }
-  LogOptions log = WalLogOptions(options_);
-  if (!IsWalName(path)) {
-    // By another name nobody would look for its side file.
-    log.ring_home = RingHome::kPrivate;
-  }
-  if (options_.wal_preextend == WalPreextend::kAuto && !EndMayBeTorn(options)) {
-    log.max_extend_bytes = 0;
-  }
-  return log;
-}
-
-rdb::IOStatus UringFileSystem::NewWritableFile(
-    const std::string& path, const rdb::FileOptions& options,
-    std::unique_ptr<rdb::FSWritableFile>* result, rdb::IODebugContext* dbg) {
-  const FileKind kind = Classify(path, options);
-  if (kind == FileKind::kBase) {
-    // The content of a live file there is about to be thrown away.
-    LiveFiles::OfProcess().Detach(path);
-    stats_->OpenedOnBase();
-    rdb::IOStatus status =
-        target()->NewWritableFile(path, options, result, dbg);
-    if (status.ok() && !LiveFiles::OfProcess().Holds(path)) {
-      SideFiles::RemoveSideFileOf(path);
-    }
-    return status;
-  }
-  result->reset();
-  if (kind == FileKind::kWal) {
-    rdb::IOStatus swept = side_files_.SweepOnce(path);
-    if (!swept.ok()) {
-      return swept;
-    }
-    // RocksDB goes on to the next WAL. If the next reached the disk before the
-    // end of the last, who sees only the files would find a gap between them;
-    // and a WAL that has a successor is never recovered from its side file.
-    // From here on the old ones go to their files at each flush.
-    const std::string reason =
-        LiveFiles::OfProcess().LeaveSideFilesBeside(path);
-    if (!reason.empty() && !has_told_.exchange(true)) {
-      logs_.Write(DirectoryOf(path), rdb::InfoLogLevel::WARN_LEVEL,
-                  "unsynced writes wait for the device: " + reason);
-    }
-  }
-  std::shared_ptr<LiveFile> live;
-  const Status status = LiveFiles::OfProcess().Open(
-      path, OptionsOf(path, kind, options), kind, stats_, &live);
-  if (!status.ok()) {
-    return ToIOStatus(status);
-  }
-  if (!live->log()->io_choice().uses_shared_ring) {
-    // One of the log that was replaced just now. The new file may have got its
-    // inode number, so that nothing else would tell that it is not its own.
-    SideFiles::RemoveSideFileOf(path);
-  }
-  result->reset(new UringWritableFile(std::move(live), options));
-  return rdb::IOStatus::OK();
-}
-
-rdb::IOStatus UringFileSystem::ReuseWritableFile(
-    const std::string& path, const std::string& old_path,
-    const rdb::FileOptions& options,
-    std::unique_ptr<rdb::FSWritableFile>* result, rdb::IODebugContext* dbg) {
-  // The old file may still be open; its last act, cutting the file to size,
-  // must not hit the new one. So the new file is another inode, and nothing
-  // of the old bytes is reused. In this order a kill in between never leaves
-  // old records under the new number.
-  rdb::IOStatus status = NewWritableFile(path, options, result, dbg);
-  if (status.ok()) {
-    status = DeleteFile(old_path, options.io_options, dbg);
-  }
-  if (!status.ok()) {
-    result->reset();
-  }
-  return status;
 }
 
 rdb::IOStatus UringFileSystem::NewSequentialFile(

@@ -138,6 +138,14 @@ class UringFileSystem : public rdb::FileSystemWrapper {
       std::unordered_map<std::string, std::string>* unused) override;
 
  private:
+  // A file that is not ours.
+  rdb::IOStatus NewBaseFile(const std::string& path,
+                            const rdb::FileOptions& options,
+                            std::unique_ptr<rdb::FSWritableFile>* result,
+                            rdb::IODebugContext* dbg);
+  // A WAL comes after others of its directory: what they left is recovered,
+  // and what is open of them is written out.
+  rdb::IOStatus PrepareWal(const std::string& path);
   LogOptions OptionsOf(const std::string& path, FileKind kind,
                        const rdb::FileOptions& options) const;
 

@@ -68,6 +68,8 @@ constexpr Option kTable[] = {
     {"data_writes_in_flight", Kind::kCount,
      &UringFsOptions::data_writes_in_flight, 1, 64,
      "writes of one SST or blob file that may be in flight at once"},
+    {"max_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::max_buffer_bytes,
+     1 * kMiB, 2048 * kMiB, "memory for the flush buffers of all data files"},
     {"direct_io", Kind::kDirectIo, nullptr, 0, 0,
      "O_DIRECT: where possible, or else no file is opened, or never"},
     {"io_engine", Kind::kIoEngine, nullptr, 0, 0,
@@ -278,6 +280,11 @@ Status ValidateFsOptions(const UringFsOptions& options) {
     if (option.number != nullptr && !InRange(option, options.*option.number)) {
       return BadValue(option, std::to_string(options.*option.number));
     }
+  }
+  if (options.max_buffer_bytes / options.data_buffer_bytes < 2) {
+    return Status::InvalidArgument(
+        "uringfs: max_buffer_bytes must hold at least two flush buffers of "
+        "data_buffer_bytes");
   }
   Status status = WalLogOptions(options).Validate();
   return status.ok() ? DataLogOptions(options).Validate() : status;

@@ -108,6 +108,9 @@ std::string FsTotals::ToString() const {
   text.append("\n ");
   AppendToken("open_files", open_files, &text);
   AppendToken("base_files", base_files, &text);
+  AppendToken("unbuffered_files", unbuffered_files, &text);
+  AppendToken("buffer_bytes", buffer_bytes, &text);
+  AppendToken("peak_buffer_bytes", peak_buffer_bytes, &text);
   text.append("\n");
   AppendKindLine("wal", wal, &text);
   AppendKindLine("data", data, &text);
@@ -175,6 +178,11 @@ void FsStats::OpenedOnBase() {
   ++closed_.base_files;
 }
 
+void FsStats::OpenedWithoutBuffers() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++closed_.unbuffered_files;
+}
+
 void FsStats::Recovered(const RecoveryReport& report) {
   const std::lock_guard<std::mutex> lock(mutex_);
   switch (report.outcome) {
@@ -218,6 +226,8 @@ FsTotals FsStats::Totals() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   FsTotals totals = closed_;
   totals.open_files = open_.size();
+  totals.buffer_bytes = budget_.in_use();
+  totals.peak_buffer_bytes = budget_.peak();
   for (const auto& entry : open_) {
     Collect(*entry.first, entry.second, &totals);
   }

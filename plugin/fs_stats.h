@@ -16,6 +16,7 @@
 #include <mutex>
 #include <string>
 
+#include "buffer_budget.h"
 #include "file_policy.h"
 
 namespace uringfs {
@@ -31,6 +32,11 @@ struct FsTotals {
   KindTotals data;
   uint64_t open_files = 0;
   uint64_t base_files = 0;
+  // Of those: data files, because max_buffer_bytes was spent.
+  uint64_t unbuffered_files = 0;
+  // Memory that the flush buffers of data files take, now and at most.
+  uint64_t buffer_bytes = 0;
+  uint64_t peak_buffer_bytes = 0;
   // How many of the files used what.
   uint64_t over_io_uring = 0;
   uint64_t over_pwrite = 0;
@@ -68,9 +74,12 @@ class FsStats {
   void Opened(const LogStore* log, FileKind kind);
   void Closed(const LogStore* log);
   void OpenedOnBase();
+  void OpenedWithoutBuffers();
   void Recovered(const RecoveryReport& report);
 
   FsTotals Totals() const;
+
+  BufferBudget* budget() { return &budget_; }
 
   // Writes once; later calls do nothing. Called by the destructor and at exit.
   void WriteOnce();
@@ -78,6 +87,7 @@ class FsStats {
  private:
   static void Collect(const LogStore& log, FileKind kind, FsTotals* totals);
 
+  BufferBudget budget_;
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   FsTotals closed_;

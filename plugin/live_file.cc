@@ -8,12 +8,19 @@
 namespace uringfs {
 
 LiveFile::LiveFile(std::unique_ptr<LogStore> log, FileKind kind,
-                   std::shared_ptr<FsStats> stats)
-    : log_(std::move(log)), stats_(std::move(stats)) {
+                   std::shared_ptr<FsStats> stats, uint64_t buffer_bytes)
+    : log_(std::move(log)),
+      stats_(std::move(stats)),
+      buffer_bytes_(buffer_bytes) {
   stats_->Opened(log_.get(), kind);
 }
 
-LiveFile::~LiveFile() { stats_->Closed(log_.get()); }
+LiveFile::~LiveFile() {
+  stats_->Closed(log_.get());
+  // It has the buffers.
+  log_.reset();
+  stats_->budget()->GiveBack(buffer_bytes_);
+}
 
 Status LiveFile::Settle() {
   if (plain()) {
@@ -72,17 +79,21 @@ LiveFiles& LiveFiles::OfProcess() {
 
 Status LiveFiles::Open(const std::string& path, const LogOptions& options,
                        FileKind kind, const std::shared_ptr<FsStats>& stats,
-                       std::shared_ptr<LiveFile>* file) {
+                       uint64_t buffer_bytes, std::shared_ptr<LiveFile>* file) {
   const std::lock_guard<std::mutex> lock(mutex_);
   // Before the file can be seen, so that Find does not pass the lock by.
   count_.fetch_add(1, std::memory_order_seq_cst);
   std::unique_ptr<LogStore> log;
   Status status = LogStore::Open(path, options, &log);
   if (status.ok()) {
-    *file = std::make_shared<LiveFile>(std::move(log), kind, stats);
+    *file =
+        std::make_shared<LiveFile>(std::move(log), kind, stats, buffer_bytes);
     files_[{(*file)->log()->device_id(), (*file)->log()->inode()}] = *file;
   }
   count_.store(files_.size(), std::memory_order_seq_cst);
+  if (!status.ok()) {
+    stats->budget()->GiveBack(buffer_bytes);
+  }
   return status;
 }
 

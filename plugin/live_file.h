@@ -29,8 +29,9 @@ namespace uringfs {
 // table below. THREADS: any, for every call.
 class LiveFile {
  public:
+  // `buffer_bytes` were taken from the budget of `stats` for it.
   LiveFile(std::unique_ptr<LogStore> log, FileKind kind,
-           std::shared_ptr<FsStats> stats);
+           std::shared_ptr<FsStats> stats, uint64_t buffer_bytes = 0);
   ~LiveFile();
   LiveFile(const LiveFile&) = delete;
   LiveFile& operator=(const LiveFile&) = delete;
@@ -57,8 +58,9 @@ class LiveFile {
 
  private:
   // Constant after construction.
-  const std::unique_ptr<LogStore> log_;
+  std::unique_ptr<LogStore> log_;
   const std::shared_ptr<FsStats> stats_;
+  const uint64_t buffer_bytes_;
 
   std::atomic<bool> plain_{false};
 };
@@ -71,9 +73,10 @@ class LiveFiles {
   static LiveFiles& OfProcess();
 
   // Opens a log and adds it in one step: whoever can open the file can Find
-  // it. The newest file of an identity wins.
+  // it. The newest file of an identity wins. `buffer_bytes` that were taken for
+  // it are given back when it is gone, or could not be opened.
   Status Open(const std::string& path, const LogOptions& options, FileKind kind,
-              const std::shared_ptr<FsStats>& stats,
+              const std::shared_ptr<FsStats>& stats, uint64_t buffer_bytes,
               std::shared_ptr<LiveFile>* file);
   // Does nothing if another file has taken its place.
   void Remove(const LiveFile& file);

@@ -56,6 +56,9 @@ struct UringFsOptions {
   uint32_t data_buffer_bytes = 256 * 1024;
   uint32_t data_buffers = 8;
   uint32_t data_writes_in_flight = 4;
+  // All of those buffers together. A file gets fewer where this runs low, and
+  // is left to the file system underneath where it is spent.
+  uint32_t max_buffer_bytes = 64 * 1024 * 1024;
   DirectIo direct_io = DirectIo::kOptional;
   IoEngine io_engine = IoEngine::kAuto;
   // Where the statistics go when the file system is destroyed or the process

@@ -29,7 +29,8 @@ inline std::shared_ptr<rocksdb::FileSystem> MakeUringFs(
 
 // "posix"; "uringfs"; "uringfs_ring", whose WALs have a side file from their
 // first byte on, and zeros ahead once they are synced, whatever the recovery
-// mode; or "uringfs_pwrite": our fall-back without io_uring.
+// mode, and whose data files are written directly from theirs on; or
+// "uringfs_pwrite": our fall-back without io_uring.
 inline std::shared_ptr<rocksdb::FileSystem> MakeFs(const std::string& name) {
   if (name == "posix") {
     return rocksdb::FileSystem::Default();
@@ -38,6 +39,7 @@ inline std::shared_ptr<rocksdb::FileSystem> MakeFs(const std::string& name) {
   if (name == "uringfs_ring") {
     options.wal_ring_after_bytes = 0;
     options.wal_preextend = WalPreextend::kOn;
+    options.data_cached_bytes = 0;
   }
   if (name == "uringfs_pwrite") {
     options.io_engine = IoEngine::kPwrite;

@@ -1,0 +1,40 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "buffer_budget.h"
+
+#include <algorithm>
+
+namespace uringfs {
+
+uint32_t BufferBudget::Take(uint64_t cap_bytes, uint32_t buffer_bytes,
+                            uint32_t wanted) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  // The cap may have been lowered.
+  const uint64_t left =
+      (cap_bytes - std::min(cap_bytes, in_use_)) / buffer_bytes;
+  if (left < kMinBuffers) {
+    return 0;
+  }
+  const auto count = static_cast<uint32_t>(
+      std::clamp<uint64_t>(left / 2, kMinBuffers, wanted));
+  in_use_ += uint64_t{count} * buffer_bytes;
+  peak_ = std::max(peak_, in_use_);
+  return count;
+}
+
+void BufferBudget::GiveBack(uint64_t bytes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  in_use_ -= bytes;
+}
+
+uint64_t BufferBudget::in_use() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return in_use_;
+}
+
+uint64_t BufferBudget::peak() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return peak_;
+}
+
+}  // namespace uringfs

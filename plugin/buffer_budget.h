@@ -1,0 +1,43 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// BufferBudget: how much memory the flush buffers of a file system's data files
+// may take together.
+//
+// Nobody waits for a share: a compaction has several files open at once, and
+// two that waited for each other's next buffer would wait for ever. Where the
+// budget runs low a file gets fewer buffers, and where it is spent none, and is
+// left to the file system underneath.
+
+#ifndef URINGFS_PLUGIN_BUFFER_BUDGET_H_
+#define URINGFS_PLUGIN_BUFFER_BUDGET_H_
+
+#include <cstdint>
+#include <mutex>
+
+namespace uringfs {
+
+// THREADS: any.
+class BufferBudget {
+ public:
+  static constexpr uint32_t kMinBuffers = 2;
+
+  // Takes `wanted` buffers for one file or, if there is less than twice that
+  // left, as many as half of what is left holds, but not fewer than
+  // kMinBuffers. Returns how many; 0: not even those are to be had.
+  // REQUIRES: wanted >= kMinBuffers.
+  uint32_t Take(uint64_t cap_bytes, uint32_t buffer_bytes, uint32_t wanted);
+  void GiveBack(uint64_t bytes);
+
+  uint64_t in_use() const;
+  uint64_t peak() const;
+
+ private:
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  uint64_t in_use_ = 0;
+  uint64_t peak_ = 0;
+};
+
+}  // namespace uringfs
+
+#endif  // URINGFS_PLUGIN_BUFFER_BUDGET_H_
