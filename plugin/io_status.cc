@@ -40,6 +40,8 @@ rdb::IOStatus ToIOStatus(const Status& status) {
       return rdb::IOStatus::InvalidArgument(message);
     case Status::Code::kNotSupported:
       return rdb::IOStatus::NotSupported(message);
+    case Status::Code::kCorruption:
+      return rdb::IOStatus::Corruption(message);
     case Status::Code::kOk:
     case Status::Code::kIoError:
     case Status::Code::kNoSpace:

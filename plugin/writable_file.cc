@@ -44,11 +44,19 @@ rdb::IOStatus UringWritableFile::Append(const rdb::Slice& data,
 
 rdb::IOStatus UringWritableFile::Append(const rdb::Slice& data,
                                         const rdb::IOOptions& options,
-                                        const rdb::DataVerificationInfo&,
+                                        const rdb::DataVerificationInfo& info,
                                         rdb::IODebugContext* dbg) {
-  // The checksum is not looked at: the copy into the ring is made at once, in
-  // this call, as the posix file system's write is.
-  return Append(data, options, dbg);
+  // RocksDB hands over CRC32C only (checksum_handoff_file_types).
+  if (info.checksum.size() != sizeof(uint32_t)) {
+    return Append(data, options, dbg);
+  }
+  // RocksDB's fixed32 is little-endian everywhere.
+  uint32_t crc32c = 0;
+  for (int i = 3; i >= 0; --i) {
+    crc32c = (crc32c << 8) | static_cast<unsigned char>(info.checksum[i]);
+  }
+  return ToIOStatus(live_->log()->AppendChecked(
+      std::string_view(data.data(), data.size()), crc32c));
 }
 
 rdb::IOStatus UringWritableFile::Truncate(uint64_t size, const rdb::IOOptions&,

@@ -131,6 +131,14 @@ class LogStore {
   Status AppendBatch(const std::string_view* slices, size_t count,
                      uint64_t* offset = nullptr);
 
+  // Append, and the bytes are compared with their CRC32C when they are handed
+  // to the device. If they changed since it was computed the log fails with
+  // kCorruption, which Flush, Sync or Close tell, or a later append; no Sync
+  // vouches for them. (With a shared ring Flush hands nothing over, so it may
+  // not know yet.) Costs a pass over the bytes.
+  Status AppendChecked(std::string_view bytes, uint32_t crc32c,
+                       uint64_t* offset = nullptr);
+
   // Reserves `bytes` (at most max_reservation_bytes()) for the caller to
   // write. Errors: InvalidArgument if it is longer; the sticky error.
   Status Reserve(uint64_t bytes, Reservation* reservation);

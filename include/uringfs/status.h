@@ -24,6 +24,7 @@ class [[nodiscard]] Status {
     kIoError,          // the kernel refused or lost the operation
     kNoSpace,          // ENOSPC or EDQUOT: nothing was acknowledged in vain
     kClosed,           // the log was closed before the call
+    kCorruption,       // bytes are not what their checksum says
   };
 
   Status() = default;
@@ -32,6 +33,7 @@ class [[nodiscard]] Status {
   static Status InvalidArgument(std::string message);
   static Status NotSupported(std::string message);
   static Status Closed(std::string path);
+  static Status Corruption(std::string what, std::string path);
 
   // The failure `error` (a positive errno) of `operation` on `path`. The code
   // is kNoSpace for ENOSPC and EDQUOT, kIoError otherwise.

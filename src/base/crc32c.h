@@ -1,6 +1,6 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// CRC32C (Castagnoli). For headers, not for bulk: a byte at a time.
+// CRC32C (Castagnoli), by the processor's instruction where it has one.
 //
 // THREADS: thread-safe.
 

@@ -51,6 +51,10 @@ Status Status::Closed(std::string path) {
   return Status(Code::kClosed, 0, "the log is closed", std::move(path));
 }
 
+Status Status::Corruption(std::string what, std::string path) {
+  return Status(Code::kCorruption, 0, std::move(what), std::move(path));
+}
+
 Status Status::FromErrno(int error, std::string operation, std::string path) {
   const bool no_space = error == ENOSPC || error == EDQUOT;
   return Status(no_space ? Code::kNoSpace : Code::kIoError, error,

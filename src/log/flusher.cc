@@ -26,6 +26,7 @@ Flusher::Flusher(FlushRing<>* ring, Device* device, Watermark* written,
       written_(written),
       tail_block_(tail_block),
       path_(std::move(path)),
+      checksums_(path_),
       flights_(std::min<size_t>(max_in_flight, device->max_in_flight())) {}
 
 void Flusher::Start(uint64_t offset, uint64_t physical) {
@@ -135,7 +136,7 @@ bool Flusher::SubmitReady(uint64_t wanted) {
   uint64_t end = 0;
   while (error_.ok() && !is_tail_in_flight_ &&
          device_->in_flight() < flights_.size() &&
-         NextRange(wanted, &begin, &end)) {
+         NextRange(wanted, &begin, &end) && IsIntact(begin, end)) {
     IsCached(end) ? WriteCached(begin, end) : Issue(begin, end, Way::kSubmit);
     moved = true;
   }
@@ -200,9 +201,19 @@ bool Flusher::TryWriteNow(uint64_t offset, bool is_durable) {
     // Others may have filled more than was asked for.
     end = std::min(end, durable_end_);
   }
+  if (!IsIntact(begin, end)) {
+    return false;
+  }
   Issue(begin, end, is_durable ? Way::kNowDurable : Way::kNow);
   Drain();
   return true;
+}
+
+bool Flusher::IsIntact(uint64_t begin, uint64_t end) {
+  const uint64_t seq = ring_->SeqOf(begin);
+  error_ = checksums_.Check(begin, end,
+                            ring_->data(seq) + (begin - ring_->BeginOf(seq)));
+  return error_.ok();
 }
 
 void Flusher::AllocateFor(uint64_t end) {

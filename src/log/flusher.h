@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "src/device/device.h"
+#include "src/log/checksums.h"
 #include "src/log/watermark.h"
 #include "src/ring/flush_ring.h"
 
@@ -58,6 +59,9 @@ class Flusher {
 
   // Null: the ring is private. Outlives the flusher, or is taken away again.
   void SetSide(SideFile* side) { side_ = side; }
+
+  // Told by appenders before they leave the ring.
+  Checksums* checksums() { return &checksums_; }
 
   // The stream below `offset` is written and the file is `physical` bytes
   // long. REQUIRES: nothing is in flight; the ring was restarted at `offset`.
@@ -136,6 +140,7 @@ class Flusher {
   bool SubmitReady(uint64_t wanted);
   bool NextRange(uint64_t wanted, uint64_t* begin, uint64_t* end);
   uint64_t FilledEnd(uint64_t seq);
+  bool IsIntact(uint64_t begin, uint64_t end);
   void Issue(uint64_t begin, uint64_t end, Way way);
   void AllocateFor(uint64_t end);
   bool IsCached(uint64_t end);
@@ -150,6 +155,7 @@ class Flusher {
   const std::string path_;
   SideFile* side_ = nullptr;
 
+  Checksums checksums_;
   std::vector<Flight> flights_;
   bool is_cached_ = false;
   uint64_t cached_up_to_ = 0;

@@ -33,7 +33,7 @@ void PrefetchBehind(const ClaimPart& part) {
 }  // namespace
 
 Status LogEngine::AppendBatch(const std::string_view* slices, size_t count,
-                              uint64_t* offset) {
+                              uint64_t* offset, const uint32_t* crc32c) {
   Status status = CheckUsable();
   if (!status.ok()) {
     return status;
@@ -57,6 +57,9 @@ Status LogEngine::AppendBatch(const std::string_view* slices, size_t count,
     return status;
   }
   const uint64_t begin = claim.begin;
+  if (crc32c != nullptr) {
+    flusher_.checksums()->Add(begin, begin + bytes, *crc32c);
+  }
   SliceReader source(slices);
   FillParts(claim, &source);
   while (claim.is_rotating) {

@@ -70,8 +70,9 @@ class LogEngine final : private Drainable {
   LogEngine(const LogEngine&) = delete;
   LogEngine& operator=(const LogEngine&) = delete;
 
+  // `crc32c`: of all slices; null: not known.
   Status AppendBatch(const std::string_view* slices, size_t count,
-                     uint64_t* offset);
+                     uint64_t* offset, const uint32_t* crc32c = nullptr);
   Status Reserve(uint64_t bytes, Reservation* reservation);
   Status Flush();
   Status WriteOut();

@@ -88,6 +88,10 @@ Status LogStore::AppendBatch(const std::string_view* slices, size_t count,
                              uint64_t* offset) {
   return engine_->AppendBatch(slices, count, offset);
 }
+Status LogStore::AppendChecked(std::string_view bytes, uint32_t crc32c,
+                               uint64_t* offset) {
+  return engine_->AppendBatch(&bytes, 1, offset, &crc32c);
+}
 Status LogStore::Reserve(uint64_t bytes, Reservation* reservation) {
   return engine_->Reserve(bytes, reservation);
 }
