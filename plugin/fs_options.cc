@@ -2,6 +2,7 @@
 
 #include "fs_options.h"
 
+#include <cctype>
 #include <cstdint>
 #include <limits>
 #include <string_view>
@@ -26,6 +27,7 @@ enum class Kind : uint8_t {
   kDirectIo,
   kIoEngine,
   kPreextend,
+  kDataCache,
   kPath,
 };
 
@@ -70,6 +72,8 @@ constexpr Option kTable[] = {
      "writes of one SST or blob file that may be in flight at once"},
     {"max_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::max_buffer_bytes,
      1 * kMiB, 2048 * kMiB, "memory for the flush buffers of all data files"},
+    {"data_cache", Kind::kDataCache, nullptr, 0, 0,
+     "page cache: as readers fill it, or closed data files are read into it"},
     {"direct_io", Kind::kDirectIo, nullptr, 0, 0,
      "O_DIRECT: where possible, or else no file is opened, or never"},
     {"io_engine", Kind::kIoEngine, nullptr, 0, 0,
@@ -108,6 +112,13 @@ struct PreextendName {
 constexpr PreextendName kPreextendNames[] = {{"auto", WalPreextend::kAuto},
                                              {"on", WalPreextend::kOn},
                                              {"off", WalPreextend::kOff}};
+
+struct DataCacheName {
+  const char* text;
+  DataCache value;
+};
+constexpr DataCacheName kDataCacheNames[] = {{"none", DataCache::kNone},
+                                             {"warm", DataCache::kWarm}};
 
 std::string FormatSize(uint64_t bytes) {
   if (bytes != 0 && bytes % kMiB == 0) {
@@ -154,6 +165,8 @@ std::string Range(const Option& option) {
       return ListNames(kIoEngineNames);
     case Kind::kPreextend:
       return ListNames(kPreextendNames);
+    case Kind::kDataCache:
+      return ListNames(kDataCacheNames);
     case Kind::kPath:
       return "a path, - or nothing";
   }
@@ -174,6 +187,8 @@ std::string FormatValue(const Option& option, const UringFsOptions& options) {
       return FormatName(kIoEngineNames, options.io_engine);
     case Kind::kPreextend:
       return FormatName(kPreextendNames, options.wal_preextend);
+    case Kind::kDataCache:
+      return FormatName(kDataCacheNames, options.data_cache);
     case Kind::kPath:
       return options.stats_file;
   }
@@ -246,6 +261,8 @@ bool SetValue(const Option& option, const std::string& text,
       return FindName(kIoEngineNames, text, &options->io_engine);
     case Kind::kPreextend:
       return FindName(kPreextendNames, text, &options->wal_preextend);
+    case Kind::kDataCache:
+      return FindName(kDataCacheNames, text, &options->data_cache);
     case Kind::kPath:
       options->stats_file = text;
       return true;

@@ -95,7 +95,10 @@ rdb::IOStatus UringFileSystem::NewWritableFile(
     // inode number, so that nothing else would tell that it is not its own.
     SideFiles::RemoveSideFileOf(path);
   }
-  result->reset(new UringWritableFile(std::move(live), options));
+  const bool is_to_be_warm = kind == FileKind::kData &&
+                             options_.data_cache == DataCache::kWarm &&
+                             live->log()->io_choice().uses_direct_io;
+  result->reset(new UringWritableFile(std::move(live), options, is_to_be_warm));
   return rdb::IOStatus::OK();
 }
 

@@ -32,6 +32,13 @@ enum class WalPreextend : uint8_t {
   kOn,
 };
 
+// What becomes of the page cache, which direct writes leave out.
+enum class DataCache : uint8_t {
+  kNone,  // data files are in it when they are read
+  // Data files are read into it in the background when they are closed.
+  kWarm,
+};
+
 // Every option that can be set as text, with its range and meaning, stands in
 // the table in fs_options.cc; README.md repeats it for readers.
 struct UringFsOptions {
@@ -59,6 +66,7 @@ struct UringFsOptions {
   // All of those buffers together. A file gets fewer where this runs low, and
   // is left to the file system underneath where it is spent.
   uint32_t max_buffer_bytes = 64 * 1024 * 1024;
+  DataCache data_cache = DataCache::kNone;
   DirectIo direct_io = DirectIo::kOptional;
   IoEngine io_engine = IoEngine::kAuto;
   // Where the statistics go when the file system is destroyed or the process

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cache_warmer.h"
 #include "io_status.h"
 
 namespace uringfs {
@@ -19,8 +20,11 @@ static_assert(rdb::Env::WLTH_NOT_SET == RWH_WRITE_LIFE_NOT_SET &&
               "write lifetime hints must be translated");
 
 UringWritableFile::UringWritableFile(std::shared_ptr<LiveFile> live,
-                                     const rdb::FileOptions& options)
-    : rdb::FSWritableFile(options), live_(std::move(live)) {
+                                     const rdb::FileOptions& options,
+                                     bool is_to_be_warm)
+    : rdb::FSWritableFile(options),
+      live_(std::move(live)),
+      is_to_be_warm_(is_to_be_warm) {
 #if URINGFS_ROCKSDB_GE(10, 1)
   if (options.write_hint != rdb::Env::WLTH_NOT_SET) {
     live_->log()->SetWriteLifetimeHint(options.write_hint);
@@ -30,9 +34,17 @@ UringWritableFile::UringWritableFile(std::shared_ptr<LiveFile> live,
 
 UringWritableFile::~UringWritableFile() {
   // Nobody is left to hear of an error.
-  const Status status = live_->Close();
+  const Status status = CloseOnce();
   static_cast<void>(status);
+}
+
+Status UringWritableFile::CloseOnce() {
+  Status status = live_->Close();
   LiveFiles::OfProcess().Remove(*live_);
+  if (std::exchange(is_to_be_warm_, false) && status.ok()) {
+    CacheWarmer::OfProcess().Warm(live_->log()->path());
+  }
+  return status;
 }
 
 rdb::IOStatus UringWritableFile::Append(const rdb::Slice& data,
@@ -66,9 +78,7 @@ rdb::IOStatus UringWritableFile::Truncate(uint64_t size, const rdb::IOOptions&,
 
 rdb::IOStatus UringWritableFile::Close(const rdb::IOOptions&,
                                        rdb::IODebugContext*) {
-  const Status status = live_->Close();
-  LiveFiles::OfProcess().Remove(*live_);
-  return ToIOStatus(status);
+  return ToIOStatus(CloseOnce());
 }
 
 rdb::IOStatus UringWritableFile::Flush(const rdb::IOOptions&,

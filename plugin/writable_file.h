@@ -22,8 +22,9 @@ namespace uringfs {
 class UringWritableFile : public rdb::FSWritableFile {
  public:
   // ENSURES: the file is found by its path until it is closed.
+  // `is_to_be_warm`: read into the page cache when it is closed.
   UringWritableFile(std::shared_ptr<LiveFile> live,
-                    const rdb::FileOptions& options);
+                    const rdb::FileOptions& options, bool is_to_be_warm);
   // Does all of Close: several of RocksDB's paths never call it.
   ~UringWritableFile() override;
 
@@ -70,7 +71,10 @@ class UringWritableFile : public rdb::FSWritableFile {
                          rdb::IODebugContext* dbg) override;
 
  private:
+  Status CloseOnce();
+
   const std::shared_ptr<LiveFile> live_;
+  bool is_to_be_warm_;
 };
 
 }  // namespace uringfs
