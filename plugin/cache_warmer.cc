@@ -18,7 +18,7 @@ namespace {
 
 // One request brings no more than the device takes at once; this is less than
 // any.
-constexpr off_t kStepBytes = 128 * 1024;
+constexpr off_t kStepBytes = off_t{128} * 1024;
 
 void WarmNow(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
