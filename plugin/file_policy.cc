@@ -4,6 +4,8 @@
 
 #include <uringfs/recovery.h>
 
+#include "rocksdb_api.h"
+
 namespace uringfs {
 namespace {
 
@@ -49,6 +51,11 @@ std::string DirectoryOf(const std::string& path) {
     return ".";
   }
   return path.substr(0, slash == 0 ? 1 : slash);
+}
+
+bool IsJobOutput(const std::string& path, const rdb::FileOptions& options) {
+  const bool may_be = !URINGFS_ROCKSDB_GE(11, 0) || !EndsWith(path, ".blob");
+  return may_be && options.io_options.type == rdb::IOType::kData;
 }
 
 FileKind Classify(const std::string& path, const rdb::FileOptions& options) {

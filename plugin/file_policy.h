@@ -33,6 +33,13 @@ FileKind Classify(const std::string& path, const rdb::FileOptions& options);
 void MarkEndMayBeTorn(rdb::FileOptions* options);
 bool EndMayBeTorn(const rdb::FileOptions& options);
 
+// Whether a flush or a compaction writes the file: a table, or a blob file
+// beside it. RocksDB counts on none of its bytes before it was synced, and
+// calls Flush only because its buffer is full. (A blob file of the older,
+// stacked BlobDB has no tag and is written by users' puts, as are those of
+// RocksDB 11.)
+bool IsJobOutput(const std::string& path, const rdb::FileOptions& options);
+
 // By the name alone: `NNNNNN.log`.
 bool IsWalName(const std::string& path);
 

@@ -24,7 +24,8 @@ UringWritableFile::UringWritableFile(std::shared_ptr<LiveFile> live,
                                      bool is_to_be_warm)
     : rdb::FSWritableFile(options),
       live_(std::move(live)),
-      is_to_be_warm_(is_to_be_warm) {
+      is_to_be_warm_(is_to_be_warm),
+      flush_is_lazy_(IsJobOutput(live_->log()->path(), options)) {
 #if URINGFS_ROCKSDB_GE(10, 1)
   if (options.write_hint != rdb::Env::WLTH_NOT_SET) {
     live_->log()->SetWriteLifetimeHint(options.write_hint);
@@ -83,6 +84,10 @@ rdb::IOStatus UringWritableFile::Close(const rdb::IOOptions&,
 
 rdb::IOStatus UringWritableFile::Flush(const rdb::IOOptions&,
                                        rdb::IODebugContext*) {
+  if (flush_is_lazy_) {
+    // Full buffers are on their way already.
+    return ToIOStatus(live_->log()->error());
+  }
   return ToIOStatus(live_->log()->Flush());
 }
 

@@ -42,7 +42,9 @@ class UringWritableFile : public rdb::FSWritableFile {
   rdb::IOStatus Close(const rdb::IOOptions& options,
                       rdb::IODebugContext* dbg) override;
 
-  // Survives kill -9 and can be read.
+  // Survives kill -9 and can be read. Of what flushes and compactions make only
+  // the latter: RocksDB counts on none of it before it was synced, and calls
+  // this for every MiB.
   rdb::IOStatus Flush(const rdb::IOOptions& options,
                       rdb::IODebugContext* dbg) override;
   // Survives power loss; Fsync: with times and mode as well.
@@ -75,6 +77,7 @@ class UringWritableFile : public rdb::FSWritableFile {
 
   const std::shared_ptr<LiveFile> live_;
   bool is_to_be_warm_;
+  const bool flush_is_lazy_;
 };
 
 }  // namespace uringfs

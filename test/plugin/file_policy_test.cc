@@ -40,6 +40,15 @@ TEST(FilePolicyTest, WithoutATagTheNameDecides) {
   }
 }
 
+TEST(FilePolicyTest, OnlyWhatIsTaggedIsTheOutputOfAJob) {
+  EXPECT_TRUE(IsJobOutput("/db/1.sst", Tagged(rdb::IOType::kData)));
+  EXPECT_EQ(IsJobOutput("/db/1.blob", Tagged(rdb::IOType::kData)),
+            !URINGFS_ROCKSDB_GE(11, 0));
+  EXPECT_FALSE(IsJobOutput("/db/1.sst", rdb::FileOptions()));
+  EXPECT_FALSE(IsJobOutput("/db/1.blob", rdb::FileOptions()));
+  EXPECT_FALSE(IsJobOutput("/db/1.log", Tagged(rdb::IOType::kWAL)));
+}
+
 TEST(FilePolicyTest, OtherTagsLeaveItToTheName) {
   EXPECT_EQ(Classify("/db/1.log", Tagged(rdb::IOType::kMetadata)),
             FileKind::kWal);
