@@ -26,8 +26,8 @@ get_source() {
     version=$(dpkg-query -W -f '${source:Version}' librocksdb-dev)
     origin=debian
   fi
-  key=$({ cat -- "$here/build.sh"; echo "$origin"; c++ --version; } |
-    sha256sum | cut -c 1-10)
+  key=$({ declare -f prepare_source; echo "$origin" "${rocksdb_options[@]}"
+    c++ --version; } | sha256sum | cut -c 1-10)
   tree=$cache/rocksdb-$version-$key
   if [ -f "$tree/source_is_there" ]; then
     return
@@ -90,9 +90,6 @@ prepare_source() {
   } skip_fsync_;|' "$header"
 }
 
-# Names of the binaries that binaries.txt lists.
-binaries() { sed 's/#.*//' "$here/binaries.txt" | awk 'NF { print $1 }'; }
-
 # configure SOURCE BUILD OPTION...: once; cmake does it anew by itself.
 configure() {
   [ -f "$2/build.ninja" ] ||
@@ -107,7 +104,7 @@ build() {
     { grep -A20 -m1 FAILED "$1.log" >&2; die "the build failed; see $1.log"; }
 }
 
-# The core, installed; RocksDB and its tests with the plugin compiled in; and
+# The core, installed; ${targets[@]} of RocksDB with the plugin compiled in; and
 # liburingfs.so for that RocksDB, to be preloaded.
 build_all() {
   say "building with $jobs jobs"
@@ -117,9 +114,8 @@ build_all() {
   cmake --install "$tree/core" --prefix "$tree/prefix" >"$tree/install.log"
   configure "$tree/rocksdb" "$tree/build" "${rocksdb_options[@]}" \
     "-DCMAKE_PREFIX_PATH=$tree/prefix"
-  local targets
-  mapfile -t targets < <(binaries)
-  build "$tree/build" "${targets[@]}" db_stress db_bench ldb
+  # shellcheck disable=SC2154
+  build "$tree/build" "${targets[@]}"
   configure "$root" "$tree/uringfs" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DURINGFS_BUILD_TESTS=OFF \
     "-Duringfs_rocksdb_include=$tree/rocksdb/include" \
