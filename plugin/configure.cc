@@ -23,11 +23,14 @@ constexpr const char* kUnfitBases[] = {
     "ChrootFS", "RemapFileSystem", "EncryptedFileSystem", "MemoryFileSystem",
     "ReadOnlyFileSystem"};
 
-// RocksDB's default, but nobody wants one of ours on top of another.
-std::shared_ptr<rdb::FileSystem> DefaultBase() {
-  std::shared_ptr<rdb::FileSystem> base = rdb::FileSystem::Default();
-  const auto* ours = base->CheckedCast<UringFileSystem>();
-  return ours != nullptr ? ours->base() : base;
+// `base` or, for null, RocksDB's default one; but nobody wants one of ours on
+// top of another.
+std::shared_ptr<rdb::FileSystem> FitBase(
+    const std::shared_ptr<rdb::FileSystem>& base) {
+  std::shared_ptr<rdb::FileSystem> fit =
+      base ? base : rdb::FileSystem::Default();
+  const auto* ours = fit->CheckedCast<UringFileSystem>();
+  return ours != nullptr ? ours->base() : fit;
 }
 
 rdb::Status Make(const std::shared_ptr<rdb::FileSystem>& base,
@@ -37,8 +40,7 @@ rdb::Status Make(const std::shared_ptr<rdb::FileSystem>& base,
   if (!status.ok()) {
     return status;
   }
-  auto fs =
-      std::make_unique<UringFileSystem>(base ? base : DefaultBase(), options);
+  auto fs = std::make_unique<UringFileSystem>(FitBase(base), options);
   status = fs->CheckBase();
   if (status.ok()) {
     *out = std::move(fs);

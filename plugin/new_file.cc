@@ -2,6 +2,8 @@
 //
 // How UringFileSystem makes the files it writes.
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "file_policy.h"
@@ -79,6 +81,9 @@ rdb::IOStatus UringFileSystem::NewWritableFile(
         log_options.buffers_count);
     if (log_options.buffers_count == 0) {
       stats_->OpenedWithoutBuffers();
+      // Another inode here too: late writes of a killed process, or of a log of
+      // ours that is still open, must not hit the new file.
+      static_cast<void>(::unlink(path.c_str()));
       return NewBaseFile(path, options, result, dbg);
     }
     buffer_bytes =

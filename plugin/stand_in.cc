@@ -27,10 +27,13 @@ thread_local bool is_below = false;
 
 class Below {
  public:
-  Below() { is_below = true; }
-  ~Below() { is_below = false; }
+  Below() : before_(is_below) { is_below = true; }
+  ~Below() { is_below = before_; }
   Below(const Below&) = delete;
   Below& operator=(const Below&) = delete;
+
+ private:
+  const bool before_;
 };
 
 // Answers to the name of the default file system too: RocksDB asks for that

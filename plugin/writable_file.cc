@@ -25,6 +25,8 @@ UringWritableFile::UringWritableFile(std::shared_ptr<LiveFile> live,
     : rdb::FSWritableFile(options),
       live_(std::move(live)),
       is_to_be_warm_(is_to_be_warm),
+      takes_crc32c_(options.handoff_checksum_type ==
+                    rdb::ChecksumType::kCRC32c),
       flush_is_lazy_(IsJobOutput(live_->log()->path(), options)) {
 #if URINGFS_ROCKSDB_GE(10, 1)
   if (options.write_hint != rdb::Env::WLTH_NOT_SET) {
@@ -59,8 +61,7 @@ rdb::IOStatus UringWritableFile::Append(const rdb::Slice& data,
                                         const rdb::IOOptions& options,
                                         const rdb::DataVerificationInfo& info,
                                         rdb::IODebugContext* dbg) {
-  // RocksDB hands over CRC32C only (checksum_handoff_file_types).
-  if (info.checksum.size() != sizeof(uint32_t)) {
+  if (!takes_crc32c_ || info.checksum.size() != sizeof(uint32_t)) {
     return Append(data, options, dbg);
   }
   // RocksDB's fixed32 is little-endian everywhere.
@@ -125,7 +126,7 @@ uint64_t UringWritableFile::GetFileSize(const rdb::IOOptions&,
 }
 
 rdb::IOStatus UringWritableFile::InvalidateCache(size_t, size_t) {
-  // Nothing of ours is kept in a cache.
+  // Nothing of ours is kept in a cache, but for short files.
   return rdb::IOStatus::OK();
 }
 

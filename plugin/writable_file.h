@@ -77,6 +77,8 @@ class UringWritableFile : public rdb::FSWritableFile {
 
   const std::shared_ptr<LiveFile> live_;
   bool is_to_be_warm_;
+  // The only kind RocksDB hands over so far.
+  const bool takes_crc32c_;
   const bool flush_is_lazy_;
 };
 

@@ -24,16 +24,22 @@ void Checksums::Add(uint64_t begin, uint64_t end, uint32_t crc32c) {
   is_used_.store(true, std::memory_order_release);
 }
 
-Status Checksums::Check(uint64_t begin, uint64_t end, const char* data) {
-  if (!is_used_.load(std::memory_order_acquire)) {
-    return Status::Ok();
-  }
+bool Checksums::First(Entry* entry) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (uint64_t at = begin; at < end && !entries_.empty();) {
-    const Entry& entry = entries_.front();
-    if (entry.begin >= end) {
-      break;
-    }
+  if (entries_.empty()) {
+    return false;
+  }
+  *entry = entries_.front();
+  return true;
+}
+
+Status Checksums::Check(uint64_t begin, uint64_t end, const char* data,
+                        uint64_t* bad_begin) {
+  // The pass over the bytes is made without the lock: appenders take it.
+  Entry entry;
+  for (uint64_t at = begin; at < end &&
+                            is_used_.load(std::memory_order_acquire) &&
+                            First(&entry) && entry.begin < end;) {
     at = std::max(at, entry.begin);
     const uint64_t until = std::min(end, entry.end);
     URINGFS_CHECK_LT(at, until);
@@ -43,6 +49,7 @@ Status Checksums::Check(uint64_t begin, uint64_t end, const char* data) {
       break;
     }
     if (running_ != entry.crc32c) {
+      *bad_begin = entry.begin;
       return Status::Corruption(
           "the bytes " + std::to_string(entry.begin) + " to " +
               std::to_string(entry.end) +
@@ -52,6 +59,7 @@ Status Checksums::Check(uint64_t begin, uint64_t end, const char* data) {
           path_);
     }
     running_ = 0;
+    const std::lock_guard<std::mutex> lock(mutex_);
     entries_.pop_front();
   }
   return Status::Ok();

@@ -34,8 +34,10 @@ class Checksums {
 
   // `data` are the bytes [begin, end), and are about to be written. Bytes that
   // nobody gave a checksum for are as they are. REQUIRES: begin is where the
-  // last call ended. Errors: kCorruption, which names the append.
-  Status Check(uint64_t begin, uint64_t end, const char* data);
+  // last call ended. Errors: kCorruption, which names the append; its begin is
+  // in *bad_begin then.
+  Status Check(uint64_t begin, uint64_t end, const char* data,
+               uint64_t* bad_begin);
 
  private:
   struct Entry {
@@ -44,13 +46,16 @@ class Checksums {
     uint32_t crc32c = 0;
   };
 
+  // False: there is none.
+  bool First(Entry* entry);
+
   const std::string path_;
   // acquire/release: who finds it false has no entry to look for. Never set
   // back: most logs have none, the others many.
   std::atomic<bool> is_used_{false};
   std::mutex mutex_;
   std::deque<Entry> entries_;  // guarded by mutex_; in stream order
-  uint32_t running_ = 0;       // of the first entry, as far as it was checked
+  uint32_t running_ = 0;       // of the first entry, as far as Check went
 };
 
 }  // namespace uringfs

@@ -211,8 +211,10 @@ bool Flusher::TryWriteNow(uint64_t offset, bool is_durable) {
 
 bool Flusher::IsIntact(uint64_t begin, uint64_t end) {
   const uint64_t seq = ring_->SeqOf(begin);
-  error_ = checksums_.Check(begin, end,
-                            ring_->data(seq) + (begin - ring_->BeginOf(seq)));
+  uint64_t bad_begin = UINT64_MAX;
+  error_ = checksums_.Check(
+      begin, end, ring_->data(seq) + (begin - ring_->BeginOf(seq)), &bad_begin);
+  corrupt_from_.store(bad_begin, std::memory_order_release);
   return error_.ok();
 }
 

@@ -117,6 +117,11 @@ class Flusher {
   // The first error, once nothing is in flight any more.
   bool has_failed() const { return !error_.ok() && device_->in_flight() == 0; }
   const Status& error() const { return error_; }
+  // Begin of the append whose bytes were found to be wrong; all of it that was
+  // written does not count. UINT64_MAX: there is none. Any thread may ask.
+  uint64_t corrupt_from() const {
+    return corrupt_from_.load(std::memory_order_acquire);
+  }
   const FlusherCounters& counters() const { return counters_; }
 
  private:
@@ -169,6 +174,8 @@ class Flusher {
   uint64_t durable_end_ = 0;  // of the last extension
   Mark mark_;
   Status error_;
+  // release: before the error that makes others ask.
+  std::atomic<uint64_t> corrupt_from_{UINT64_MAX};
   FlusherCounters counters_;
 };
 

@@ -157,6 +157,9 @@ Status LogEngine::error() const {
 }
 
 void LogEngine::Fail(const Status& status) {
+  // Bytes that are known to be wrong count no more than those of an append that
+  // failed, whatever of them was written or promised.
+  AbandonFrom(flusher_.corrupt_from());
   const std::lock_guard<std::mutex> lock(error_mutex_);
   if (error_.ok()) {
     error_ = status;

@@ -76,6 +76,11 @@ void Workspace::Release(std::unique_ptr<Workspace> workspace) {
   Pool& pool = ThePool();
   const std::lock_guard<std::mutex> lock(pool.mutex);
   const size_t cost = workspace->ring_bytes_ + kQueueCost;
+  // The oldest goes: what was used last is what is used next, in size too.
+  while (pool.idle_bytes + cost > kMaxIdleBytes && !pool.idle.empty()) {
+    pool.idle_bytes -= pool.idle.front()->ring_bytes_ + kQueueCost;
+    pool.idle.erase(pool.idle.begin());
+  }
   if (pool.idle_bytes + cost <= kMaxIdleBytes) {
     pool.idle_bytes += cost;
     pool.idle.push_back(std::move(workspace));

@@ -23,7 +23,7 @@ MAX_FILTER_BYTES = 100_000
 # What a test printed last may stand in front, without the end of its line.
 _BEGIN = re.compile(r"\[ RUN      \] (\S+)$")
 _END = re.compile(r"\[ +(OK|FAILED) +\] ([^\s,]+).*\((\d+) ms\)$")
-_SKIP = re.compile(r"(SKIPPED|BYPASSED): ")
+_SKIP = re.compile(r"(SKIPPED|BYPASSED): |\[  SKIPPED \]")
 
 # Stands for the end of a process all of whose tests were done.
 EXIT = "(exit of the process)"
@@ -110,6 +110,11 @@ def _end(process):
         pass
 
 
+def expected_codes(results):
+    failed = any(result.outcome == FAILED for result in results.values())
+    return (1,) if failed else (0,)
+
+
 def _run_once(binary, env, names, log, seconds_per_test):
     process = subprocess.Popen(
         [binary, "--gtest_color=no", "--gtest_filter=" + ":".join(names)],
@@ -134,7 +139,7 @@ def _run_once(binary, env, names, log, seconds_per_test):
     if reader.running is not None:
         reader.results[reader.running] = Result(HUNG if hung else CRASHED,
                                                 seconds)
-    elif hung or process.returncode not in (0, 1):
+    elif hung or process.returncode not in expected_codes(reader.results):
         # Between two tests the next one gets the blame.
         rest = [name for name in names if name not in reader.results]
         blamed = rest[0] if rest else EXIT
