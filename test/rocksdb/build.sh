@@ -14,7 +14,7 @@ version_of() {
     END { print text }' "$1/include/rocksdb/version.h"
 }
 
-# get_source: a copy of RocksDB's source in $tree/rocksdb, with our two changes.
+# get_source: a copy of RocksDB's source in $tree/rocksdb, with our changes.
 get_source() {
   local origin version key
   if [ -n "$source_tree" ]; then
@@ -30,6 +30,7 @@ get_source() {
     c++ --version; } | sha256sum | cut -c 1-10)
   tree=$cache/rocksdb-$version-$key
   if [ -f "$tree/source_is_there" ]; then
+    put_plugin_in
     return
   fi
   say "getting the source of RocksDB $version into $tree"
@@ -43,6 +44,7 @@ get_source() {
       tar -C "$tree/rocksdb" -xf -
   fi
   prepare_source "$tree/rocksdb"
+  put_plugin_in
   touch -- "$tree/source_is_there"
 }
 
@@ -75,10 +77,22 @@ get_debian_source() {
     { tail -5 "$lists/log" >&2; die "cannot unpack the source package"; }
 }
 
-# prepare_source TREE: puts the plugin in, and a switch into the test harness,
-# which leaves out most fsyncs.
+# put_plugin_in: this checkout's. What another one has left goes: its files may
+# be older or newer than ours, which says nothing about what is in them.
+put_plugin_in() {
+  local link=$tree/rocksdb/plugin/uringfs
+  if [ "$(readlink -- "$link")" != "$root/plugin" ]; then
+    rm -rf -- "$tree/core" "$tree/prefix" "$tree/uringfs"
+    if [ -d "$tree/build" ]; then
+      find "$tree/build" -path '*/plugin/uringfs/*.o' -delete
+    fi
+    ln -sfn -- "$root/plugin" "$link"
+  fi
+}
+
+# prepare_source TREE: a switch in the test harness, which leaves out most
+# fsyncs.
 prepare_source() {
-  ln -sfn -- "$root/plugin" "$1/plugin/uringfs"
   local header=$1/db/db_test_util.h
   grep -q '^  bool skip_fsync_ = false;$' "$header" ||
     die "the test harness of this RocksDB skips fsync in another way: $header"
