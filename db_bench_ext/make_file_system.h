@@ -1,6 +1,7 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// The file system that a program of this room is told to use.
+// The file system that a program of this room is told to use, and a directory
+// for its files.
 
 #ifndef URINGFS_DB_BENCH_EXT_MAKE_FILE_SYSTEM_H_
 #define URINGFS_DB_BENCH_EXT_MAKE_FILE_SYSTEM_H_
@@ -9,8 +10,10 @@
 #include <rocksdb/file_system.h>
 #include <rocksdb/utilities/object_registry.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include "plugin/register.h"
 
@@ -30,6 +33,13 @@ inline rocksdb::Status MakeFileSystem(
   return status.ok() && *fs == nullptr
              ? rocksdb::Status::NotFound("no such file system", name)
              : status;
+}
+
+// Makes it if need be. False if `path` is no directory, or not an empty one.
+inline bool MakeEmptyDirectory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  return !error && std::filesystem::is_empty(path, error) && !error;
 }
 
 }  // namespace uringfs::bench

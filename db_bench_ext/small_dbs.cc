@@ -27,6 +27,7 @@ DEFINE_bool(keep, false, "leave the databases there");
 
 namespace {
 
+using uringfs::bench::MakeEmptyDirectory;
 using uringfs::bench::MakeFileSystem;
 
 rocksdb::Status MakeOne(const rocksdb::Options& options,
@@ -69,9 +70,7 @@ int Run() {
   if (!status.ok()) {
     return Fail(status.ToString());
   }
-  std::error_code error;
-  std::filesystem::create_directories(FLAGS_dir, error);
-  if (error || !std::filesystem::is_empty(FLAGS_dir, error) || error) {
+  if (!MakeEmptyDirectory(FLAGS_dir)) {
     return Fail(FLAGS_dir + " is no directory, or not an empty one");
   }
   const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(fs);
@@ -85,6 +84,7 @@ int Run() {
   const std::chrono::duration<double> took =
       std::chrono::steady_clock::now() - begin;
   if (!FLAGS_keep) {
+    std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(FLAGS_dir)) {
       std::filesystem::remove_all(entry.path(), error);
     }

@@ -26,6 +26,7 @@ DEFINE_bool(sync, true, "sync each before it is closed");
 
 namespace {
 
+using uringfs::bench::MakeEmptyDirectory;
 using uringfs::bench::MakeFileSystem;
 
 rocksdb::Status MakeOne(rocksdb::FileSystem* fs, const std::string& path,
@@ -61,9 +62,7 @@ int Run() {
   if (FLAGS_dir.empty() || FLAGS_count < 1 || FLAGS_bytes < 1) {
     return Fail("--dir=DIR is needed, and numbers of 1 or more (--help)");
   }
-  std::error_code error;
-  std::filesystem::create_directories(FLAGS_dir, error);
-  if (error || !std::filesystem::is_empty(FLAGS_dir, error) || error) {
+  if (!MakeEmptyDirectory(FLAGS_dir)) {
     return Fail(FLAGS_dir + " is no directory, or not an empty one");
   }
   std::shared_ptr<rocksdb::FileSystem> fs;
@@ -75,6 +74,7 @@ int Run() {
   }
   const std::chrono::duration<double> took =
       std::chrono::steady_clock::now() - begin;
+  std::error_code error;
   for (uint32_t i = 1; i <= FLAGS_count; ++i) {
     std::filesystem::remove(PathOf(i), error);
   }

@@ -6,20 +6,33 @@
 
 namespace uringfs {
 
-uint32_t BufferBudget::Take(uint64_t cap_bytes, uint32_t buffer_bytes,
-                            uint32_t wanted) {
+BufferShare& BufferShare::operator=(BufferShare&& other) noexcept {
+  std::swap(budget_, other.budget_);
+  std::swap(buffer_bytes_, other.buffer_bytes_);
+  std::swap(count_, other.count_);
+  return *this;
+}
+
+BufferShare::~BufferShare() {
+  if (budget_ != nullptr) {
+    budget_->GiveBack(uint64_t{buffer_bytes_} * count_);
+  }
+}
+
+BufferShare BufferBudget::Take(uint64_t cap_bytes, uint32_t buffer_bytes,
+                               uint32_t wanted) {
   const std::lock_guard<std::mutex> lock(mutex_);
   // The cap may have been lowered.
   const uint64_t left =
       (cap_bytes - std::min(cap_bytes, in_use_)) / buffer_bytes;
   if (left < kMinBuffers) {
-    return 0;
+    return {};
   }
   const auto count = static_cast<uint32_t>(
       std::clamp<uint64_t>(left / 2, kMinBuffers, wanted));
   in_use_ += uint64_t{count} * buffer_bytes;
   peak_ = std::max(peak_, in_use_);
-  return count;
+  return {this, buffer_bytes, count};
 }
 
 void BufferBudget::GiveBack(uint64_t bytes) {

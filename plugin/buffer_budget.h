@@ -13,8 +13,32 @@
 
 #include <cstdint>
 #include <mutex>
+#include <utility>
 
 namespace uringfs {
+
+class BufferBudget;
+
+// Some buffers of a budget, given back with the share. THREADS: one at a time.
+class BufferShare {
+ public:
+  BufferShare() = default;
+  BufferShare(BufferShare&& other) noexcept { *this = std::move(other); }
+  BufferShare& operator=(BufferShare&& other) noexcept;
+  ~BufferShare();
+
+  // 0 for an empty share.
+  uint32_t count() const { return count_; }
+
+ private:
+  friend class BufferBudget;
+  BufferShare(BufferBudget* budget, uint32_t buffer_bytes, uint32_t count)
+      : budget_(budget), buffer_bytes_(buffer_bytes), count_(count) {}
+
+  BufferBudget* budget_ = nullptr;
+  uint32_t buffer_bytes_ = 0;
+  uint32_t count_ = 0;
+};
 
 // THREADS: any.
 class BufferBudget {
@@ -23,15 +47,17 @@ class BufferBudget {
 
   // Takes `wanted` buffers for one file or, if there is less than twice that
   // left, as many as half of what is left holds, but not fewer than
-  // kMinBuffers. Returns how many; 0: not even those are to be had.
-  // REQUIRES: wanted >= kMinBuffers.
-  uint32_t Take(uint64_t cap_bytes, uint32_t buffer_bytes, uint32_t wanted);
-  void GiveBack(uint64_t bytes);
+  // kMinBuffers. An empty share if not even those are to be had.
+  // REQUIRES: wanted >= kMinBuffers; the budget outlives the share.
+  BufferShare Take(uint64_t cap_bytes, uint32_t buffer_bytes, uint32_t wanted);
 
   uint64_t in_use() const;
   uint64_t peak() const;
 
  private:
+  friend class BufferShare;
+  void GiveBack(uint64_t bytes);
+
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   uint64_t in_use_ = 0;

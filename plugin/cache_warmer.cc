@@ -5,13 +5,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <atomic>
 #include <csignal>
-#include <memory>
 #include <system_error>
 #include <thread>
 #include <utility>
+
+#include "one_per_process.h"
 
 namespace uringfs {
 namespace {
@@ -38,17 +39,9 @@ void WarmNow(const std::string& path) {
 }  // namespace
 
 CacheWarmer& CacheWarmer::OfProcess() {
-  // Never destroyed: the thread outlives statics.
-  static std::atomic<CacheWarmer*> current{nullptr};
-  CacheWarmer* warmer = current.load(std::memory_order_acquire);
-  while (warmer == nullptr || warmer->process_ != ::getpid()) {
-    auto made = std::unique_ptr<CacheWarmer>(new CacheWarmer);
-    if (current.compare_exchange_strong(warmer, made.get(),
-                                        std::memory_order_acq_rel)) {
-      return *made.release();
-    }
-  }
-  return *warmer;
+  // The thread outlives statics.
+  static OnePerProcess<CacheWarmer> warmer;
+  return warmer.Get();
 }
 
 void CacheWarmer::Warm(const std::string& path) {

@@ -11,9 +11,6 @@
 #ifndef URINGFS_PLUGIN_CACHE_WARMER_H_
 #define URINGFS_PLUGIN_CACHE_WARMER_H_
 
-#include <sys/types.h>
-#include <unistd.h>
-
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -34,11 +31,9 @@ class CacheWarmer {
   void Warm(const std::string& path);
 
  private:
-  CacheWarmer() = default;
   void Start();
   void Run();
 
-  const pid_t process_ = ::getpid();
   std::mutex mutex_;
   std::condition_variable has_work_;
   // Guarded by mutex_.

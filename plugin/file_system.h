@@ -143,6 +143,10 @@ class UringFileSystem : public rdb::FileSystemWrapper {
                             const rdb::FileOptions& options,
                             std::unique_ptr<rdb::FSWritableFile>* result,
                             rdb::IODebugContext* dbg);
+  rdb::IOStatus NewLog(const std::string& path, FileKind kind,
+                       const rdb::FileOptions& options,
+                       const LogOptions& log_options, BufferShare buffers,
+                       std::unique_ptr<rdb::FSWritableFile>* result);
   // A WAL comes after others of its directory: what they left is recovered,
   // and what is open of them is written out.
   rdb::IOStatus PrepareWal(const std::string& path);

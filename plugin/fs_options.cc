@@ -82,43 +82,26 @@ constexpr Option kTable[] = {
      "file the statistics are appended to at the end; - is stderr"},
 };
 
-struct RingHomeName {
+template <class Value>
+struct Named {
   const char* text;
-  RingHome value;
+  Value value;
 };
-constexpr RingHomeName kRingHomeNames[] = {{"shared", RingHome::kShared},
-                                           {"private", RingHome::kPrivate}};
 
-struct DirectIoName {
-  const char* text;
-  DirectIo value;
-};
-constexpr DirectIoName kDirectIoNames[] = {{"optional", DirectIo::kOptional},
-                                           {"required", DirectIo::kRequired},
-                                           {"off", DirectIo::kOff}};
-
-struct IoEngineName {
-  const char* text;
-  IoEngine value;
-};
-constexpr IoEngineName kIoEngineNames[] = {{"auto", IoEngine::kAuto},
-                                           {"uring", IoEngine::kUring},
-                                           {"pwrite", IoEngine::kPwrite}};
-
-struct PreextendName {
-  const char* text;
-  WalPreextend value;
-};
-constexpr PreextendName kPreextendNames[] = {{"auto", WalPreextend::kAuto},
-                                             {"on", WalPreextend::kOn},
-                                             {"off", WalPreextend::kOff}};
-
-struct DataCacheName {
-  const char* text;
-  DataCache value;
-};
-constexpr DataCacheName kDataCacheNames[] = {{"none", DataCache::kNone},
-                                             {"warm", DataCache::kWarm}};
+constexpr Named<RingHome> kRingHomeNames[] = {{"shared", RingHome::kShared},
+                                              {"private", RingHome::kPrivate}};
+constexpr Named<DirectIo> kDirectIoNames[] = {{"optional", DirectIo::kOptional},
+                                              {"required", DirectIo::kRequired},
+                                              {"off", DirectIo::kOff}};
+constexpr Named<IoEngine> kIoEngineNames[] = {{"auto", IoEngine::kAuto},
+                                              {"uring", IoEngine::kUring},
+                                              {"pwrite", IoEngine::kPwrite}};
+constexpr Named<WalPreextend> kPreextendNames[] = {
+    {"auto", WalPreextend::kAuto},
+    {"on", WalPreextend::kOn},
+    {"off", WalPreextend::kOff}};
+constexpr Named<DataCache> kDataCacheNames[] = {{"none", DataCache::kNone},
+                                                {"warm", DataCache::kWarm}};
 
 std::string FormatSize(uint64_t bytes) {
   if (bytes != 0 && bytes % kMiB == 0) {

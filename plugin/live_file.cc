@@ -3,24 +3,20 @@
 #include "live_file.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include "one_per_process.h"
 
 namespace uringfs {
 
 LiveFile::LiveFile(std::unique_ptr<LogStore> log, FileKind kind,
-                   std::shared_ptr<FsStats> stats, uint64_t buffer_bytes)
-    : log_(std::move(log)),
-      stats_(std::move(stats)),
-      buffer_bytes_(buffer_bytes) {
+                   std::shared_ptr<FsStats> stats, BufferShare buffers)
+    : stats_(std::move(stats)),
+      buffers_(std::move(buffers)),
+      log_(std::move(log)) {
   stats_->Opened(log_.get(), kind);
 }
 
-LiveFile::~LiveFile() {
-  stats_->Closed(log_.get());
-  // It has the buffers.
-  log_.reset();
-  stats_->budget()->GiveBack(buffer_bytes_);
-}
+LiveFile::~LiveFile() { stats_->Closed(log_.get()); }
 
 Status LiveFile::Settle() {
   if (plain()) {
@@ -62,38 +58,26 @@ bool LiveFile::ReadableSize(uint64_t* size) {
 }
 
 LiveFiles& LiveFiles::OfProcess() {
-  // Never destroyed: files with static storage may be closed at exit. After a
-  // fork the files are the parent's: the child sees them as it would those of
-  // any other process.
-  static std::atomic<LiveFiles*> current{nullptr};
-  LiveFiles* files = current.load(std::memory_order_acquire);
-  while (files == nullptr || files->process_ != ::getpid()) {
-    auto made = std::make_unique<LiveFiles>();
-    if (current.compare_exchange_strong(files, made.get(),
-                                        std::memory_order_acq_rel)) {
-      return *made.release();
-    }
-  }
-  return *files;
+  // Files with static storage may be closed at exit. After a fork the files are
+  // the parent's: the child sees them as it would those of any other process.
+  static OnePerProcess<LiveFiles> files;
+  return files.Get();
 }
 
 Status LiveFiles::Open(const std::string& path, const LogOptions& options,
                        FileKind kind, const std::shared_ptr<FsStats>& stats,
-                       uint64_t buffer_bytes, std::shared_ptr<LiveFile>* file) {
+                       BufferShare buffers, std::shared_ptr<LiveFile>* file) {
   const std::lock_guard<std::mutex> lock(mutex_);
   // Before the file can be seen, so that Find does not pass the lock by.
   count_.fetch_add(1, std::memory_order_seq_cst);
   std::unique_ptr<LogStore> log;
   Status status = LogStore::Open(path, options, &log);
   if (status.ok()) {
-    *file =
-        std::make_shared<LiveFile>(std::move(log), kind, stats, buffer_bytes);
+    *file = std::make_shared<LiveFile>(std::move(log), kind, stats,
+                                       std::move(buffers));
     files_[{(*file)->log()->device_id(), (*file)->log()->inode()}] = *file;
   }
   count_.store(files_.size(), std::memory_order_seq_cst);
-  if (!status.ok()) {
-    stats->budget()->GiveBack(buffer_bytes);
-  }
   return status;
 }
 

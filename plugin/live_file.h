@@ -7,8 +7,6 @@
 #ifndef URINGFS_PLUGIN_LIVE_FILE_H_
 #define URINGFS_PLUGIN_LIVE_FILE_H_
 
-#include <sys/types.h>
-#include <unistd.h>
 #include <uringfs/log_store.h>
 
 #include <atomic>
@@ -20,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "buffer_budget.h"
 #include "file_policy.h"
 #include "fs_stats.h"
 
@@ -29,9 +28,9 @@ namespace uringfs {
 // table below. THREADS: any, for every call.
 class LiveFile {
  public:
-  // `buffer_bytes` were taken from the budget of `stats` for it.
+  // `buffers`: what the log has of the budget of `stats`.
   LiveFile(std::unique_ptr<LogStore> log, FileKind kind,
-           std::shared_ptr<FsStats> stats, uint64_t buffer_bytes = 0);
+           std::shared_ptr<FsStats> stats, BufferShare buffers);
   ~LiveFile();
   LiveFile(const LiveFile&) = delete;
   LiveFile& operator=(const LiveFile&) = delete;
@@ -57,10 +56,11 @@ class LiveFile {
   LogStore* log() const { return log_.get(); }
 
  private:
-  // Constant after construction.
-  std::unique_ptr<LogStore> log_;
+  // Constant after construction. In this order: the log has the buffers, and
+  // the statistics have the budget.
   const std::shared_ptr<FsStats> stats_;
-  const uint64_t buffer_bytes_;
+  const BufferShare buffers_;
+  const std::unique_ptr<LogStore> log_;
 
   std::atomic<bool> plain_{false};
 };
@@ -73,10 +73,9 @@ class LiveFiles {
   static LiveFiles& OfProcess();
 
   // Opens a log and adds it in one step: whoever can open the file can Find
-  // it. The newest file of an identity wins. `buffer_bytes` that were taken for
-  // it are given back when it is gone, or could not be opened.
+  // it. The newest file of an identity wins.
   Status Open(const std::string& path, const LogOptions& options, FileKind kind,
-              const std::shared_ptr<FsStats>& stats, uint64_t buffer_bytes,
+              const std::shared_ptr<FsStats>& stats, BufferShare buffers,
               std::shared_ptr<LiveFile>* file);
   // Does nothing if another file has taken its place.
   void Remove(const LiveFile& file);
@@ -109,7 +108,6 @@ class LiveFiles {
   // Null if there is none. REQUIRES: mutex_ is held.
   std::shared_ptr<LiveFile> Lookup(const std::string& path) const;
 
-  const pid_t process_ = ::getpid();
   std::atomic<size_t> count_{0};
   mutable std::mutex mutex_;
   std::map<Identity, std::shared_ptr<LiveFile>> files_;  // guarded by mutex_

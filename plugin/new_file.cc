@@ -69,40 +69,44 @@ rdb::IOStatus UringFileSystem::NewWritableFile(
   }
   result->reset();
   LogOptions log_options = OptionsOf(path, kind, options);
-  uint64_t buffer_bytes = 0;
   if (kind == FileKind::kWal) {
     rdb::IOStatus status = PrepareWal(path);
-    if (!status.ok()) {
-      return status;
-    }
-  } else {
-    log_options.buffers_count = stats_->budget()->Take(
-        options_.max_buffer_bytes, log_options.buffer_bytes,
-        log_options.buffers_count);
-    if (log_options.buffers_count == 0) {
-      stats_->OpenedWithoutBuffers();
-      // Another inode here too: late writes of a killed process, or of a log of
-      // ours that is still open, must not hit the new file.
-      static_cast<void>(::unlink(path.c_str()));
-      return NewBaseFile(path, options, result, dbg);
-    }
-    buffer_bytes =
-        uint64_t{log_options.buffer_bytes} * log_options.buffers_count;
+    return status.ok() ? NewLog(path, kind, options, log_options, {}, result)
+                       : status;
   }
+  BufferShare buffers = stats_->budget()->Take(options_.max_buffer_bytes,
+                                               log_options.buffer_bytes,
+                                               log_options.buffers_count);
+  if (buffers.count() == 0) {
+    stats_->OpenedWithoutBuffers();
+    // Another inode here too: late writes of a killed process, or of a log of
+    // ours that is still open, must not hit the new file.
+    static_cast<void>(::unlink(path.c_str()));
+    return NewBaseFile(path, options, result, dbg);
+  }
+  log_options.buffers_count = buffers.count();
+  return NewLog(path, kind, options, log_options, std::move(buffers), result);
+}
+
+rdb::IOStatus UringFileSystem::NewLog(
+    const std::string& path, FileKind kind, const rdb::FileOptions& options,
+    const LogOptions& log_options, BufferShare buffers,
+    std::unique_ptr<rdb::FSWritableFile>* result) {
   std::shared_ptr<LiveFile> live;
   const Status status = LiveFiles::OfProcess().Open(
-      path, log_options, kind, stats_, buffer_bytes, &live);
+      path, log_options, kind, stats_, std::move(buffers), &live);
   if (!status.ok()) {
     return ToIOStatus(status);
   }
-  if (!live->log()->io_choice().uses_shared_ring) {
+  const IoChoice choice = live->log()->io_choice();
+  if (!choice.uses_shared_ring) {
     // One of the log that was replaced just now. The new file may have got its
     // inode number, so that nothing else would tell that it is not its own.
     SideFiles::RemoveSideFileOf(path);
   }
   const bool is_to_be_warm = kind == FileKind::kData &&
                              options_.data_cache == DataCache::kWarm &&
-                             live->log()->io_choice().uses_direct_io;
+                             choice.uses_direct_io;
   result->reset(new UringWritableFile(std::move(live), options, is_to_be_warm));
   return rdb::IOStatus::OK();
 }

@@ -30,8 +30,10 @@ LogOptions Data() {
   return options;
 }
 
-class AllocateAheadTest : public testing::Test {
+class AllocateAheadTest : public testing::Test, protected test::OnFakeDisk {
  protected:
+  AllocateAheadTest() : OnFakeDisk(51) {}
+
   void AppendUpTo(LogEngine* log, uint64_t end) {
     while (log->size() < end) {
       const uint64_t bytes =
@@ -39,11 +41,6 @@ class AllocateAheadTest : public testing::Test {
       ASSERT_TRUE(Append(log, StreamBytes(log->size(), bytes)).ok());
     }
   }
-
-  const uint64_t seed_ = test::SeedOr(51);
-  const testing::ScopedTrace trace_{__FILE__, __LINE__, test::SeedTrace(seed_)};
-  Random random_{seed_};
-  const std::shared_ptr<FakeDisk> disk_ = FakeDisk::Create();
 };
 
 TEST_F(AllocateAheadTest, ASmallFileIsNot) {

@@ -35,12 +35,10 @@ Status AppendChecked(LogEngine* log, std::string_view bytes, uint32_t crc32c) {
   return log->AppendBatch(&bytes, 1, nullptr, &crc32c);
 }
 
-class ChecksumsTest : public testing::TestWithParam<WriteMode> {
+class ChecksumsTest : public testing::TestWithParam<WriteMode>,
+                      protected test::OnFakeDisk {
  protected:
-  const uint64_t seed_ = test::SeedOr(61);
-  const testing::ScopedTrace trace_{__FILE__, __LINE__, test::SeedTrace(seed_)};
-  Random random_{seed_};
-  const std::shared_ptr<FakeDisk> disk_ = FakeDisk::Create();
+  ChecksumsTest() : OnFakeDisk(61) {}
 };
 
 INSTANTIATE_TEST_SUITE_P(Modes, ChecksumsTest,

@@ -108,6 +108,17 @@ inline LogOptions SmallRing(WriteMode mode) {
   return options;
 }
 
+// For tests with a fake disk and random choices; REQUIRES `seed` of its own.
+class OnFakeDisk {
+ protected:
+  explicit OnFakeDisk(uint64_t seed) : seed_(test::SeedOr(seed)) {}
+
+  const uint64_t seed_;
+  const testing::ScopedTrace trace_{__FILE__, __LINE__, SeedTrace(seed_)};
+  Random random_{seed_};
+  const std::shared_ptr<FakeDisk> disk_ = FakeDisk::Create();
+};
+
 inline std::string ModeName(const testing::TestParamInfo<WriteMode>& mode) {
   return mode.param == WriteMode::kSerialised ? "Serialised" : "TailLocalised";
 }

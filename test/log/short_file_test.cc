@@ -29,8 +29,10 @@ LogOptions Data() {
   return options;
 }
 
-class ShortFileTest : public testing::Test {
+class ShortFileTest : public testing::Test, protected test::OnFakeDisk {
  protected:
+  ShortFileTest() : OnFakeDisk(52) {}
+
   static void AppendMore(LogEngine* log, uint64_t bytes) {
     ASSERT_TRUE(Append(log, StreamBytes(log->size(), bytes)).ok());
   }
@@ -38,11 +40,6 @@ class ShortFileTest : public testing::Test {
   uint64_t DirectWrites() const {
     return disk_->writes() - disk_->cached_writes();
   }
-
-  const uint64_t seed_ = test::SeedOr(52);
-  const testing::ScopedTrace trace_{__FILE__, __LINE__, test::SeedTrace(seed_)};
-  Random random_{seed_};
-  const std::shared_ptr<FakeDisk> disk_ = FakeDisk::Create();
 };
 
 TEST_F(ShortFileTest, AShortFileTakesNoDirectWriteAndNoCut) {

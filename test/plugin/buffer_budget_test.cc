@@ -2,6 +2,7 @@
 
 #include "plugin/buffer_budget.h"
 
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -14,30 +15,49 @@ constexpr uint32_t kBuffer = 64 << 10;
 
 TEST(BufferBudgetTest, AFileGetsWhatItWantsWhereThereIsPlenty) {
   BufferBudget budget;
-  EXPECT_EQ(budget.Take(kCap, kBuffer, 8), 8u);
+  const BufferShare share = budget.Take(kCap, kBuffer, 8);
+  EXPECT_EQ(share.count(), 8u);
   EXPECT_EQ(budget.in_use(), 8u * kBuffer);
 }
 
 TEST(BufferBudgetTest, EachGetsLessAsItRunsLowAndTheCapHolds) {
   BufferBudget budget;
-  std::vector<uint32_t> shares;
-  while (const uint32_t share = budget.Take(kCap, kBuffer, 8)) {
-    shares.push_back(share);
+  std::vector<BufferShare> shares;
+  std::vector<uint32_t> counts;
+  for (int i = 0; i < 5; ++i) {
+    shares.push_back(budget.Take(kCap, kBuffer, 8));
+    counts.push_back(shares.back().count());
     ASSERT_LE(budget.in_use(), kCap);
-    ASSERT_LE(shares.size(), 8u);
   }
-  EXPECT_EQ(shares, (std::vector<uint32_t>{8, 4, 2, 2}));
+  EXPECT_EQ(counts, (std::vector<uint32_t>{8, 4, 2, 2, 0}));
   EXPECT_EQ(budget.peak(), kCap);
 }
 
 TEST(BufferBudgetTest, WhatIsGivenBackIsThereAgain) {
   BufferBudget budget;
-  while (budget.Take(kCap, kBuffer, 2) > 0) {
+  std::vector<BufferShare> shares;
+  for (uint64_t taken = 0; taken < kCap; taken += 2 * kBuffer) {
+    shares.push_back(budget.Take(kCap, kBuffer, 2));
   }
-  budget.GiveBack(2 * kBuffer);
-  EXPECT_EQ(budget.Take(kCap, kBuffer, 8), 2u);
-  EXPECT_EQ(budget.Take(kCap, kBuffer, 8), 0u);
-  EXPECT_EQ(budget.Take(kCap / 2, kBuffer, 8), 0u) << "the cap was lowered";
+  ASSERT_EQ(budget.in_use(), kCap);
+  shares.pop_back();
+  const BufferShare again = budget.Take(kCap, kBuffer, 8);
+  EXPECT_EQ(again.count(), 2u);
+  EXPECT_EQ(budget.Take(kCap, kBuffer, 8).count(), 0u);
+  shares.pop_back();
+  EXPECT_EQ(budget.Take(kCap / 2, kBuffer, 8).count(), 0u)
+      << "the cap was lowered";
+}
+
+TEST(BufferBudgetTest, AShareThatMovedIsGivenBackOnce) {
+  BufferBudget budget;
+  BufferShare first = budget.Take(kCap, kBuffer, 4);
+  {
+    BufferShare second = std::move(first);
+    EXPECT_EQ(second.count(), 4u);
+    EXPECT_EQ(budget.in_use(), 4u * kBuffer);
+  }
+  EXPECT_EQ(budget.in_use(), 0u);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ class LiveFilesTest : public ::testing::Test {
     std::shared_ptr<LiveFile> file;
     const Status status =
         files_.Open(dir_.File(name), LogOptions(), FileKind::kWal,
-                    std::make_shared<FsStats>(), 0, &file);
+                    std::make_shared<FsStats>(), {}, &file);
     EXPECT_TRUE(status.ok()) << status.ToString();
     return file;
   }

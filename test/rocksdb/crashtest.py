@@ -12,10 +12,12 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
+
+sys.dont_write_bytecode = True  # the checkout stays as it is
+import gtest_run  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 MAX_SHOWN = 3000
@@ -92,10 +94,7 @@ class Campaign:
             return process.wait()
         finally:
             # db_stress too, if we are interrupted.
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            gtest_run.end_group(process)
 
     def _count(self, name, seconds, code, work):
         text = (work / "crashtest").read_text(errors="replace")
@@ -117,8 +116,8 @@ class Campaign:
         failed = (code != 0 or kills == 0 or operations == 0 or told or
                   too_long or 2 * checks < runs)
         print(f"{name:24} {seconds:5} s: {runs:4} runs, {kills:4} killed, "
-              f"{checks:4} checks, {operations:9} operations{': FAILED' if failed else ''}",
-              flush=True)
+              f"{checks:4} checks, {operations:9} operations"
+              f"{': FAILED' if failed else ''}", flush=True)
         if failed:
             self.failed.append(name)
             print("\n".join(told) or text[-MAX_SHOWN:])

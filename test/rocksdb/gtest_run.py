@@ -102,7 +102,7 @@ class _Reader:
             self.running = None
 
 
-def _end(process):
+def end_group(process):
     """Ends a process and what it started: they are one group of processes."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
@@ -132,7 +132,7 @@ def _run_once(binary, env, names, log, seconds_per_test):
                 break
             time.sleep(0.02)
     finally:
-        _end(process)
+        end_group(process)
         process.wait()
         thread.join()
     seconds = time.monotonic() - reader.since

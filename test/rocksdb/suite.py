@@ -74,7 +74,8 @@ class Setup:
             stats = self.stats(unit.binary, unit.way)
             env["URINGFS_OPTIONS"] = f"stats_file={stats}"
         return gtest_run.run_tests(
-            str(self.build / unit.binary), env, names, self.log(unit, on_uringfs), self.tmp, self.seconds_per_test)
+            str(self.build / unit.binary), env, names,
+            self.log(unit, on_uringfs), self.tmp, self.seconds_per_test)
 
 
 class Row:
