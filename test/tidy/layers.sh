@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # layers.sh ROOT: who may include what. A room sees itself and the rooms to its
 # right: log -> ring, device -> base -> include/uringfs. The plugin sees the
-# public headers and RocksDB's; nothing else sees RocksDB.
+# public headers and RocksDB's; nothing else sees RocksDB but the programs of
+# db_bench_ext. The judge there sees neither: it runs programs.
 set -euo pipefail
 cd -- "$1"
 
-find include src plugin test -type f \( -name '*.h' -o -name '*.cc' \) 2>/dev/null |
+find include src plugin db_bench_ext test -type f \( -name '*.h' -o -name '*.cc' \) 2>/dev/null |
   LC_ALL=C sort | xargs awk '
   # The room of a file or of an included path; "" if it is none of ours.
   function room(path) {
     if (path ~ /^(include\/)?uringfs\//) return "public"
     if (path ~ /^src\/[a-z_]+\//) { split(path, part, "/"); return part[2] }
     if (path ~ /^plugin\//) return "plugin"
+    if (path ~ /^db_bench_ext\/judge\//) return "judge"
+    if (path ~ /^db_bench_ext\//) return "bench"
+    if (path ~ /^test\/db_bench\//) return "judge_test"
     if (path ~ /^test\/plugin\//) return "test plugin"
     if (path ~ /^test\/install\//) return "consumer"
     if (path ~ /^test\//) return "test"
@@ -25,6 +29,9 @@ find include src plugin test -type f \( -name '*.h' -o -name '*.cc' \) 2>/dev/nu
     sees["log"] = "public base ring device log"
     sees["tool"] = "public tool"
     sees["plugin"] = "public plugin rocksdb"
+    sees["judge"] = "judge liburing"
+    sees["judge_test"] = "judge judge_test test liburing kit"
+    sees["bench"] = "public base ring device log plugin rocksdb bench judge kit"
     sees["consumer"] = "public rocksdb"
     sees["test"] = "public base ring device log liburing test kit"
     sees["test plugin"] = "public base plugin rocksdb test kit"

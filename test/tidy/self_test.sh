@@ -13,7 +13,8 @@ failures=0
 
 clean_tree() {
   rm -rf -- "$tree"
-  mkdir -p "$tree"/{include/uringfs,src/{base,ring,device,log},plugin,test/{log,plugin}}
+  mkdir -p "$tree"/{include/uringfs,src/{base,ring,device,log},plugin}
+  mkdir -p "$tree"/{db_bench_ext/judge,test/{log,plugin}}
   cd -- "$tree"
   printf '#include <cstdint>\ninline uint32_t One() { return 1; }\n' |
     guarded PUBLIC >include/uringfs/public.h
@@ -24,6 +25,7 @@ clean_tree() {
   printf '#include <uringfs/public.h>\n#include <rocksdb/env.h>\n#include "p.h"\n' \
     >plugin/p.cc
   printf 'int register_uringfs(int);\n' >plugin/register.cc
+  printf '#include "db_bench_ext/judge/j.h"\n' >db_bench_ext/judge/j.cc
   printf '#include "gtest/gtest.h"\n#include "src/log/l.h"\n' >test/log/l_test.cc
   printf '%s\n' 'uringfs_SOURCES = p.cc register.cc' 'uringfs_HEADERS = p.cc' \
     'uringfs_FUNC = register_uringfs' >plugin/uringfs.mk
@@ -76,6 +78,8 @@ refuses $l 'full path' src/log/l.cc '#include "../ring/r.h"'
 refuses $l 'full path' plugin/p.cc '#include "util/coding.h"'
 refuses $l 'plugin must not see log' plugin/p.cc '#include "src/log/l.h"'
 refuses $l 'test must not see rocksdb' test/log/l_test.cc '#include <rocksdb/db.h>'
+refuses $l 'judge must not see log' db_bench_ext/judge/j.cc '#include "src/log/l.h"'
+refuses $l 'judge must not see rocksdb' db_bench_ext/judge/j.cc '#include <rocksdb/db.h>'
 refuses $l 'no room' src/stray.cc '// stray'
 
 l=limits
