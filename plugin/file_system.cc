@@ -2,6 +2,8 @@
 
 #include "file_system.h"
 
+#include <sys/stat.h>
+
 #include <utility>
 
 #include "file_policy.h"
@@ -11,12 +13,28 @@
 #include "view_readers.h"
 
 namespace uringfs {
+namespace {
+
+std::shared_ptr<ReadStreams> MakeReadStreams(
+    const UringFsOptions& options, const std::shared_ptr<FsStats>& stats) {
+  if (options.compaction_reads == CompactionReads::kCached ||
+      options.data_cache == DataCache::kWarm ||
+      options.direct_io == DirectIo::kOff ||
+      options.io_engine == IoEngine::kPwrite) {
+    return nullptr;
+  }
+  return std::make_shared<ReadStreams>(options.max_buffer_bytes,
+                                       options.data_cached_bytes, stats);
+}
+
+}  // namespace
 
 UringFileSystem::UringFileSystem(const std::shared_ptr<rdb::FileSystem>& base,
                                  const UringFsOptions& options)
     : rdb::FileSystemWrapper(base),
       options_(options),
-      stats_(std::make_shared<FsStats>()) {
+      stats_(std::make_shared<FsStats>()),
+      read_streams_(MakeReadStreams(options, stats_)) {
   stats_->SetFile(options_.stats_file);
 }
 
@@ -36,9 +54,25 @@ rdb::IOStatus UringFileSystem::NewRandomAccessFile(
     const std::string& path, const rdb::FileOptions& options,
     std::unique_ptr<rdb::FSRandomAccessFile>* result,
     rdb::IODebugContext* dbg) {
-  return NewReader<LiveRandomAccessFile, ViewRandomAccessFile>(
+  rdb::IOStatus status = NewReader<LiveRandomAccessFile, ViewRandomAccessFile>(
       path, options, target()->NewRandomAccessFile(path, options, result, dbg),
       result, dbg);
+  struct stat file = {};
+  // One that was live and is no longer is a file like any other by now.
+  if (status.ok() && MayReadAhead(path, options) &&
+      LiveFiles::OfProcess().Find(path) == nullptr &&
+      ::stat(path.c_str(), &file) == 0) {
+    result->reset(
+        new CompactionReader(std::move(*result), path, file, read_streams_));
+  }
+  return status;
+}
+
+bool UringFileSystem::MayReadAhead(const std::string& path,
+                                   const rdb::FileOptions& options) const {
+  return read_streams_ != nullptr && !options.use_mmap_reads &&
+         !options.use_direct_reads &&
+         Classify(path, rdb::FileOptions()) == FileKind::kData;
 }
 
 template <class LiveReader, class ViewReader, class Reader>

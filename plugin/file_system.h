@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "compaction_reader.h"
 #include "database_logs.h"
 #include "fs_options.h"
 #include "fs_stats.h"
@@ -150,6 +151,8 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   // A WAL comes after others of its directory: what they left is recovered,
   // and what is open of them is written out.
   rdb::IOStatus PrepareWal(const std::string& path);
+  bool MayReadAhead(const std::string& path,
+                    const rdb::FileOptions& options) const;
   LogOptions OptionsOf(const std::string& path, FileKind kind,
                        const rdb::FileOptions& options) const;
 
@@ -172,6 +175,8 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   // Changed by ConfigureOptions only, which comes before any other use.
   UringFsOptions options_;
   const std::shared_ptr<FsStats> stats_;
+  // Null where compactions read as all do.
+  const std::shared_ptr<ReadStreams> read_streams_;
   DatabaseLogs logs_;
   ProbeCache probes_;
   SideFiles side_files_{stats_, &logs_};

@@ -28,6 +28,7 @@ enum class Kind : uint8_t {
   kIoEngine,
   kPreextend,
   kDataCache,
+  kCompactionReads,
   kPath,
 };
 
@@ -74,6 +75,8 @@ constexpr Option kTable[] = {
      1 * kMiB, 2048 * kMiB, "memory for the flush buffers of all data files"},
     {"data_cache", Kind::kDataCache, nullptr, 0, 0,
      "page cache: as readers fill it, or closed data files are read into it"},
+    {"compaction_reads", Kind::kCompactionReads, nullptr, 0, 0,
+     "how compactions read: round the page cache and ahead, or as all do"},
     {"direct_io", Kind::kDirectIo, nullptr, 0, 0,
      "O_DIRECT: where possible, or else no file is opened, or never"},
     {"io_engine", Kind::kIoEngine, nullptr, 0, 0,
@@ -102,6 +105,9 @@ constexpr Named<WalPreextend> kPreextendNames[] = {
     {"off", WalPreextend::kOff}};
 constexpr Named<DataCache> kDataCacheNames[] = {{"none", DataCache::kNone},
                                                 {"warm", DataCache::kWarm}};
+
+constexpr Named<CompactionReads> kCompactionReadsNames[] = {
+    {"direct", CompactionReads::kDirect}, {"cached", CompactionReads::kCached}};
 
 std::string FormatSize(uint64_t bytes) {
   if (bytes != 0 && bytes % kMiB == 0) {
@@ -150,6 +156,8 @@ std::string Range(const Option& option) {
       return ListNames(kPreextendNames);
     case Kind::kDataCache:
       return ListNames(kDataCacheNames);
+    case Kind::kCompactionReads:
+      return ListNames(kCompactionReadsNames);
     case Kind::kPath:
       return "a path, - or nothing";
   }
@@ -172,6 +180,8 @@ std::string FormatValue(const Option& option, const UringFsOptions& options) {
       return FormatName(kPreextendNames, options.wal_preextend);
     case Kind::kDataCache:
       return FormatName(kDataCacheNames, options.data_cache);
+    case Kind::kCompactionReads:
+      return FormatName(kCompactionReadsNames, options.compaction_reads);
     case Kind::kPath:
       return options.stats_file;
   }
@@ -246,6 +256,8 @@ bool SetValue(const Option& option, const std::string& text,
       return FindName(kPreextendNames, text, &options->wal_preextend);
     case Kind::kDataCache:
       return FindName(kDataCacheNames, text, &options->data_cache);
+    case Kind::kCompactionReads:
+      return FindName(kCompactionReadsNames, text, &options->compaction_reads);
     case Kind::kPath:
       options->stats_file = text;
       return true;

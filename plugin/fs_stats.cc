@@ -111,6 +111,7 @@ std::string FsTotals::ToString() const {
   AppendToken("unbuffered_files", unbuffered_files, &text);
   AppendToken("buffer_bytes", buffer_bytes, &text);
   AppendToken("peak_buffer_bytes", peak_buffer_bytes, &text);
+  AppendToken("read_ahead_bytes", read_ahead_bytes, &text);
   text.append("\n");
   AppendKindLine("wal", wal, &text);
   AppendKindLine("data", data, &text);
@@ -220,6 +221,11 @@ void FsStats::Collect(const LogStore& log, FileKind kind, FsTotals* totals) {
   if (totals->first_reason.empty()) {
     totals->first_reason = choice.reason;
   }
+}
+
+void FsStats::ReadAhead(uint64_t bytes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  closed_.read_ahead_bytes += bytes;
 }
 
 FsTotals FsStats::Totals() const {

@@ -37,6 +37,8 @@ struct FsTotals {
   // Memory that the flush buffers of data files take, now and at most.
   uint64_t buffer_bytes = 0;
   uint64_t peak_buffer_bytes = 0;
+  // What was read ahead of compactions.
+  uint64_t read_ahead_bytes = 0;
   // How many of the files used what.
   uint64_t over_io_uring = 0;
   uint64_t over_pwrite = 0;
@@ -76,6 +78,7 @@ class FsStats {
   void OpenedOnBase();
   void OpenedWithoutBuffers();
   void Recovered(const RecoveryReport& report);
+  void ReadAhead(uint64_t bytes);
 
   FsTotals Totals() const;
 

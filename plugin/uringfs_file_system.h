@@ -39,6 +39,14 @@ enum class DataCache : uint8_t {
   kWarm,
 };
 
+// How compactions read their inputs.
+enum class CompactionReads : uint8_t {
+  kCached,  // as all readers do
+  // Round the page cache, and ahead. (As all readers do, where direct I/O or
+  // io_uring is not to be had, and where data_cache has filled the cache.)
+  kDirect,
+};
+
 // Every option that can be set as text, with its range and meaning, stands in
 // the table in fs_options.cc; README.md repeats it for readers.
 struct UringFsOptions {
@@ -67,6 +75,8 @@ struct UringFsOptions {
   // is left to the file system underneath where it is spent.
   uint32_t max_buffer_bytes = 64 * 1024 * 1024;
   DataCache data_cache = DataCache::kNone;
+  // Takes up to as much memory again as max_buffer_bytes.
+  CompactionReads compaction_reads = CompactionReads::kDirect;
   DirectIo direct_io = DirectIo::kOptional;
   IoEngine io_engine = IoEngine::kAuto;
   // Where the statistics go when the file system is destroyed or the process

@@ -118,6 +118,24 @@ bool UringQueue::Prepare(int fd, const iovec* vectors, int count,
   return true;
 }
 
+bool UringQueue::PrepareRead(int fd, const iovec& vector, uint64_t offset,
+                             void* user) {
+  io_uring_sqe* sqe = ::io_uring_get_sqe(&ring_);
+  if (sqe == nullptr) {
+    return false;
+  }
+  const auto bytes = static_cast<unsigned>(vector.iov_len);
+  const int buffer = BufferOf(vector);
+  if (buffer >= 0) {
+    ::io_uring_prep_read_fixed(sqe, fd, vector.iov_base, bytes, offset, buffer);
+  } else {
+    ::io_uring_prep_read(sqe, fd, vector.iov_base, bytes, offset);
+  }
+  ::io_uring_sqe_set_data(sqe, user);
+  last_ = sqe;
+  return true;
+}
+
 int UringQueue::Submit() {
   for (;;) {
     const int result = sys_->RingSubmit(&ring_);

@@ -32,10 +32,10 @@ Pool& ThePool() {
 
 }  // namespace
 
-Workspace::Workspace(AlignedBuffer memory, size_t ring_bytes)
+Workspace::Workspace(AlignedBuffer memory, size_t ring_bytes, Sys* sys)
     : memory_(std::move(memory)),
       ring_bytes_(ring_bytes),
-      context_(memory_.data(), memory_.bytes()),
+      context_(memory_.data(), memory_.bytes(), sys),
       forks_(ForkCount()) {}
 
 Status Workspace::Acquire(size_t ring_bytes, std::unique_ptr<Workspace>* out) {
@@ -71,6 +71,9 @@ Status Workspace::Acquire(size_t ring_bytes, std::unique_ptr<Workspace>* out) {
 void Workspace::Release(std::unique_ptr<Workspace> workspace) {
   if (workspace->forks_ != ForkCount()) {
     (void)workspace.release();
+    return;
+  }
+  if (workspace->context_.sys() != Sys::Real()) {
     return;
   }
   Pool& pool = ThePool();

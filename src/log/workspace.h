@@ -29,7 +29,8 @@ class Workspace {
   // REQUIRES: no write names its memory any more.
   static void Release(std::unique_ptr<Workspace> workspace);
 
-  explicit Workspace(AlignedBuffer memory, size_t ring_bytes);
+  // `sys` is for tests: such a workspace is never pooled.
+  Workspace(AlignedBuffer memory, size_t ring_bytes, Sys* sys = nullptr);
 
   char* ring_memory() const { return memory_.data(); }
   // One block, behind the ring.

@@ -1,0 +1,280 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Compactions read their inputs ahead and round the page cache; everybody gets
+// the bytes of the file, and nobody who reads another way is disturbed.
+
+#include "plugin/compaction_reader.h"
+
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "plugin/file_system.h"
+#include "test/plugin/file_systems.h"
+#include "test/support/seed.h"
+#include "test/support/temp_dir.h"
+
+#include "gtest/gtest.h"
+
+namespace uringfs::test {
+namespace {
+
+constexpr size_t kBytes = 5'000'001;
+
+class CompactionReaderTest : public testing::Test {
+ protected:
+  // Files that are there before: not written by this file system.
+  void Write(const std::string& name, size_t bytes) {
+    content_.resize(bytes);
+    for (char& byte : content_) {
+      byte = static_cast<char>(random_.Below(256));
+    }
+    std::ofstream(dir_.File(name)) << content_;
+  }
+
+  std::unique_ptr<rocksdb::FSRandomAccessFile> Open(
+      const std::string& name, const rocksdb::FileOptions& options = {}) {
+    std::unique_ptr<rocksdb::FSRandomAccessFile> file;
+    EXPECT_TRUE(
+        fs_->NewRandomAccessFile(dir_.File(name), options, &file, nullptr)
+            .ok());
+    return file;
+  }
+
+  static rocksdb::IOOptions Tagged() {
+    rocksdb::IOOptions options;
+    options.rate_limiter_priority = rocksdb::Env::IO_LOW;
+    return options;
+  }
+
+  void ExpectRead(const rocksdb::FSRandomAccessFile& file, uint64_t offset,
+                  size_t bytes, const rocksdb::IOOptions& options) {
+    std::string scratch(bytes, '?');
+    rocksdb::Slice got;
+    ASSERT_TRUE(
+        file.Read(offset, bytes, options, &got, scratch.data(), nullptr).ok());
+    const size_t first = std::min<size_t>(offset, content_.size());
+    ASSERT_EQ(got.size(), std::min(bytes, content_.size() - first));
+    ASSERT_EQ(content_.compare(first, got.size(), got.data(), got.size()), 0)
+        << "at " << offset;
+  }
+
+  void ReadWhole(const rocksdb::FSRandomAccessFile& file, size_t step,
+                 const rocksdb::IOOptions& options) {
+    for (uint64_t at = 0; at < content_.size(); at += step) {
+      ASSERT_NO_FATAL_FAILURE(ExpectRead(file, at, step, options));
+    }
+  }
+
+  uint64_t ReadAhead() const {
+    return static_cast<UringFileSystem*>(fs_.get())->Totals().read_ahead_bytes;
+  }
+
+  // Skips where nothing is ever read ahead.
+  void NeedReadAhead() {
+    Write("000099.sst", kBytes);
+    ReadWhole(*Open("000099.sst"), 5000, Tagged());
+    if (ReadAhead() == 0) {
+      GTEST_SKIP() << "io_uring or direct I/O is not to be had here";
+    }
+  }
+
+  const uint64_t seed_ = SeedOr(91);
+  const testing::ScopedTrace trace_{__FILE__, __LINE__, SeedTrace(seed_)};
+  Random random_{seed_};
+  const TempDir dir_;
+  std::string content_;
+  UringFsOptions options_;
+  std::shared_ptr<rocksdb::FileSystem> fs_ = MakeUringFs(options_);
+};
+
+TEST_F(CompactionReaderTest, ATableThatIsReadAsAWholeIsReadAhead) {
+  NeedReadAhead();
+  for (const size_t step : {4101u, 2097152u}) {
+    SCOPED_TRACE(step);
+    Write("000001.sst", kBytes);
+    const uint64_t before = ReadAhead();
+    ReadWhole(*Open("000001.sst"), step, Tagged());
+    // But for the first read, which tells nothing yet.
+    EXPECT_GE(ReadAhead() - before, kBytes - step - 4096);
+    EXPECT_LE(ReadAhead() - before, kBytes);
+  }
+}
+
+TEST_F(CompactionReaderTest, OthersReadAsBefore) {
+  Write("000001.sst", kBytes);
+  ReadWhole(*Open("000001.sst"), 100000, rocksdb::IOOptions());
+  Write("MANIFEST-000001", kBytes);
+  ReadWhole(*Open("MANIFEST-000001"), 100000, Tagged());
+  rocksdb::FileOptions mapped;
+  mapped.use_mmap_reads = true;
+  Write("000002.sst", kBytes);
+  ReadWhole(*Open("000002.sst", mapped), 100000, Tagged());
+  Write("000003.sst", options_.data_cached_bytes);
+  ReadWhole(*Open("000003.sst"), 100000, Tagged());
+  EXPECT_EQ(ReadAhead(), 0u);
+}
+
+TEST_F(CompactionReaderTest, OnRequestNobodyIsReadAhead) {
+  for (const char* option : {"compaction_reads", "data_cache", "direct_io"}) {
+    UringFsOptions options;
+    const std::string name = option;
+    if (name == "compaction_reads") {
+      options.compaction_reads = CompactionReads::kCached;
+    } else if (name == "data_cache") {
+      options.data_cache = DataCache::kWarm;
+    } else {
+      options.direct_io = DirectIo::kOff;
+    }
+    fs_ = MakeUringFs(options);
+    Write("000001.sst", kBytes);
+    ReadWhole(*Open("000001.sst"), 100000, Tagged());
+    EXPECT_EQ(ReadAhead(), 0u) << name;
+  }
+}
+
+TEST_F(CompactionReaderTest, ReadsHereAndThereCostNoWindows) {
+  NeedReadAhead();
+  Write("000001.sst", kBytes);
+  const auto file = Open("000001.sst");
+  const uint64_t before = ReadAhead();
+  uint64_t low = 0;
+  uint64_t high = kBytes / 2;
+  // Two that go from one end to the other in turns, and jumps.
+  for (int i = 0; i < 200; ++i) {
+    ExpectRead(*file, low += 4000, 4000, Tagged());
+    ExpectRead(*file, high += 4000, 4000, Tagged());
+  }
+  EXPECT_EQ(ReadAhead(), before);
+}
+
+TEST_F(CompactionReaderTest, ManyThreadsReadTheSameTable) {
+  Write("000001.sst", kBytes);
+  const auto file = Open("000001.sst");
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < 6; ++i) {
+    threads.emplace_back([&, i] {
+      ReadWhole(*file, 3000 + i * 40000,
+                i % 3 == 0 ? rocksdb::IOOptions() : Tagged());
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+}
+
+// The table of the handle, whatever its name has become.
+TEST_F(CompactionReaderTest, ATableThatIsReplacedIsReadToItsEnd) {
+  Write("000001.sst", kBytes);
+  const std::string old = content_;
+  const auto file = Open("000001.sst");
+  Write("000002.sst", kBytes);
+  content_ = old;
+  std::filesystem::rename(dir_.File("000002.sst"), dir_.File("000001.sst"));
+  ReadWhole(*file, 5000, Tagged());
+}
+
+TEST_F(CompactionReaderTest, ATableThatIsGoneIsReadToItsEnd) {
+  Write("000001.sst", kBytes);
+  const auto file = Open("000001.sst");
+  std::filesystem::remove(dir_.File("000001.sst"));
+  ReadWhole(*file, 5000, Tagged());
+}
+
+TEST_F(CompactionReaderTest, AFileThatIsBeingWrittenIsReadAsALiveOne) {
+  std::unique_ptr<rocksdb::FSWritableFile> writer;
+  ASSERT_TRUE(fs_->NewWritableFile(dir_.File("000001.sst"),
+                                   rocksdb::FileOptions(), &writer, nullptr)
+                  .ok());
+  for (int i = 0; i < 40; ++i) {
+    const std::string part(100'001, static_cast<char>('a' + i % 26));
+    content_ += part;
+    ASSERT_TRUE(writer->Append(part, rocksdb::IOOptions(), nullptr).ok());
+  }
+  ASSERT_TRUE(writer->Flush(rocksdb::IOOptions(), nullptr).ok());
+  const auto file = Open("000001.sst");
+  ReadWhole(*file, 50000, Tagged());
+  EXPECT_EQ(ReadAhead(), 0u);
+  ASSERT_TRUE(writer->Close(rocksdb::IOOptions(), nullptr).ok());
+  ReadWhole(*file, 50000, Tagged());
+  ReadWhole(*Open("000001.sst"), 50000, Tagged());
+}
+
+TEST_F(CompactionReaderTest, MemoryIsCappedAndComesBack) {
+  NeedReadAhead();
+  constexpr uint64_t kMost = 3 * 2 * ReadStreams::kWindowBytes;
+  const auto stats = std::make_shared<FsStats>();
+  const auto streams = std::make_shared<ReadStreams>(kMost, 0, stats);
+  Write("000001.sst", kBytes);
+  const std::string path = dir_.File("000001.sst");
+  struct stat file = {};
+  ASSERT_EQ(::stat(path.c_str(), &file), 0);
+  std::vector<std::unique_ptr<CompactionReader>> readers;
+  // Whether one more reader is read ahead.
+  const auto next_is_ahead = [&] {
+    std::unique_ptr<rocksdb::FSRandomAccessFile> base;
+    EXPECT_TRUE(rocksdb::FileSystem::Default()
+                    ->NewRandomAccessFile(path, {}, &base, nullptr)
+                    .ok());
+    readers.push_back(std::make_unique<CompactionReader>(std::move(base), path,
+                                                         file, streams));
+    const uint64_t before = stats->Totals().read_ahead_bytes;
+    ReadWhole(*readers.back(), 100000, Tagged());
+    EXPECT_LE(streams->in_use(), kMost);
+    return stats->Totals().read_ahead_bytes > before;
+  };
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(next_is_ahead());
+  }
+  EXPECT_FALSE(next_is_ahead()) << "the others were read a moment ago";
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  EXPECT_TRUE(next_is_ahead()) << "nobody has read the others for a while";
+  ReadWhole(*readers.front(), 100000, Tagged());
+  readers.clear();
+  EXPECT_EQ(streams->in_use(), 0u);
+}
+
+TEST_F(CompactionReaderTest, ACompactionUsesIt) {
+  NeedReadAhead();
+  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(fs_);
+  rocksdb::Options options;
+  options.env = env.get();
+  options.create_if_missing = true;
+  options.compression = rocksdb::kNoCompression;
+  options.disable_auto_compactions = true;
+  rocksdb::DB* opened = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(options, dir_.File("db"), &opened).ok());
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  for (int table = 0; table < 3; ++table) {
+    for (int key = 0; key < 3000; ++key) {
+      std::string value(1000, static_cast<char>('a' + table));
+      value += std::to_string(random_.Below(1000000));
+      ASSERT_TRUE(db->Put({}, std::to_string(key), value).ok());
+    }
+    ASSERT_TRUE(db->Flush({}).ok());
+  }
+  const uint64_t before = ReadAhead();
+  rocksdb::CompactRangeOptions whole;
+  whole.bottommost_level_compaction =
+      rocksdb::BottommostLevelCompaction::kForce;
+  ASSERT_TRUE(db->CompactRange(whole, nullptr, nullptr).ok());
+  EXPECT_GT(ReadAhead() - before, 8'000'000u);
+  for (int key = 0; key < 3000; ++key) {
+    std::string value;
+    ASSERT_TRUE(db->Get({}, std::to_string(key), &value).ok());
+    ASSERT_EQ(value.compare(0, 1000, std::string(1000, 'c')), 0);
+  }
+}
+
+}  // namespace
+}  // namespace uringfs::test
