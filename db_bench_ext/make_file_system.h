@@ -8,30 +8,28 @@
 
 #include <rocksdb/convenience.h>
 #include <rocksdb/file_system.h>
-#include <rocksdb/utilities/object_registry.h>
 
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <system_error>
 
-#include "plugin/register.h"
-
 namespace uringfs::bench {
 
-// `name`: posix, or a URI such as uringfs://?wal_buffers=8.
+// `name`: posix, or a URI such as uringfs://?wal_buffers=8, with liburingfs.so
+// preloaded: what is measured is what users have.
 inline rocksdb::Status MakeFileSystem(
     const std::string& name, std::shared_ptr<rocksdb::FileSystem>* fs) {
   if (name == "posix") {
     *fs = rocksdb::FileSystem::Default();
     return rocksdb::Status::OK();
   }
-  register_uringfs(*rocksdb::ObjectLibrary::Default(), "");
   const rocksdb::Status status =
       rocksdb::FileSystem::CreateFromString(rocksdb::ConfigOptions(), name, fs);
   // RocksDB answers OK and nothing for a URI that nobody has registered.
   return status.ok() && *fs == nullptr
-             ? rocksdb::Status::NotFound("no such file system", name)
+             ? rocksdb::Status::NotFound(
+                   name, "nobody has registered it: LD_PRELOAD=liburingfs.so")
              : status;
 }
 

@@ -33,11 +33,12 @@ double SecondsOf(const timeval& time) {
          static_cast<double>(time.tv_usec) / 1e6;
 }
 
-// Ours, without what would steer uringfs, and the command's.
+// Ours, without what would steer uringfs or come between, and the command's.
 std::vector<std::string> EnvironmentOf(const Command& command) {
   std::vector<std::string> all;
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (std::strncmp(*entry, "URINGFS_", 8) != 0) {
+    if (std::strncmp(*entry, "URINGFS_", 8) != 0 &&
+        std::strncmp(*entry, "LD_PRELOAD=", 11) != 0) {
       all.emplace_back(*entry);
     }
   }
@@ -73,6 +74,8 @@ std::vector<char*> PointersTo(const std::vector<std::string>& words) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  // Dispositions to ignore are handed on, too.
+  ::signal(SIGPIPE, SIG_DFL);
   ::execvpe(argv[0], argv, environment);
   ::_exit(127);
 }
@@ -118,8 +121,13 @@ bool Child::Reap() {
   }
   siginfo_t info = {};
   if (::waitid(P_PID, static_cast<id_t>(process_), &info,
-               WEXITED | WNOHANG | WNOWAIT) != 0 ||
-      info.si_pid == 0) {
+               WEXITED | WNOHANG | WNOWAIT) != 0) {
+    // Somebody has it reaped for us; how it ended is lost.
+    process_ = errno == ECHILD ? -1 : process_;
+    ended_.how = "its end was not told";
+    return process_ < 0;
+  }
+  if (info.si_pid == 0) {
     return false;
   }
   // What it started, too; as long as it is not reaped the number is its own.
@@ -155,11 +163,15 @@ void Child::End() {
   }
 }
 
-Ended Child::Wait(double max_seconds, const std::atomic<bool>& stop) {
+Ended Child::Wait(double max_seconds, const std::atomic<bool>& stop,
+                  bool ends_it) {
   const auto begin = Clock::now();
   while (!Reap()) {
     const bool is_late = SecondsSince(begin) > max_seconds;
     if (is_late || stop.load(std::memory_order_relaxed)) {
+      if (!ends_it) {
+        break;
+      }
       End();
       ended_.is_ok = false;
       ended_.how = is_late ? "took longer than " +

@@ -17,7 +17,8 @@ namespace uringfs::bench {
 struct Command {
   // argv[0] is looked for in PATH.
   std::vector<std::string> argv;
-  // "NAME=value"; URINGFS_* of our own environment are not handed on.
+  // "NAME=value"; URINGFS_* and LD_PRELOAD of our own environment are not
+  // handed on.
   std::vector<std::string> environment;
   std::string directory;  // to run in
   std::string output;     // file for both streams
@@ -45,8 +46,10 @@ class Child {
 
   // False, with the reason, if there can be no process.
   bool Start(const Command& command, std::string* error);
-  // Until it has ended, or has to: `stop` is set, or the time is over.
-  Ended Wait(double max_seconds, const std::atomic<bool>& stop);
+  // Until it has ended, or has to: `stop` is set, or the time is over. With
+  // `ends_it` false it may run on.
+  Ended Wait(double max_seconds, const std::atomic<bool>& stop,
+             bool ends_it = true);
   // First kindly.
   void End();
   bool is_running();

@@ -3,6 +3,7 @@
 #include "db_bench_ext/judge/comparison.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <random>
 #include <set>
@@ -18,7 +19,7 @@ namespace {
 class Contest {
  public:
   Contest(const Plan& plan, const Workload& workload,
-          const std::optional<DiskLimits>& limits, Runner* runner,
+          const std::optional<DiskLimits>& limits, Runs* runner,
           Progress* progress)
       : plan_(plan),
         workload_(workload),
@@ -26,8 +27,10 @@ class Contest {
         limits_(limits),
         runner_(runner),
         progress_(progress),
-        random_(plan.seed),
+        random_(plan.seed ^ std::hash<std::string>()(workload.name)),
+        order_(candidates_.size()),
         has_failed_(candidates_.size(), false) {
+    std::iota(order_.begin(), order_.end(), 0);
     for (const Candidate& candidate : candidates_) {
       results_.emplace_back().candidate = candidate.name;
     }
@@ -36,8 +39,9 @@ class Contest {
   void Run(const std::atomic<bool>& stop) {
     const uint32_t first = plan_.warms_up ? 0 : 1;
     for (uint32_t round = first; round <= plan_.rounds && !stop; ++round) {
+      NextOrder(round);
       position_ = 0;
-      for (const size_t which : Order()) {
+      for (const size_t which : order_) {
         ++position_;
         if (!stop && !has_failed_[which]) {
           RunOne(round, which, stop);
@@ -56,11 +60,14 @@ class Contest {
   }
 
  private:
-  std::vector<size_t> Order() {
-    std::vector<size_t> order(candidates_.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::shuffle(order.begin(), order.end(), random_);
-    return order;
+  // Shuffled anew for every other round, and the other way round in between:
+  // nobody is the first one more often than the last.
+  void NextOrder(uint32_t round) {
+    if (round % 2 == 1) {
+      std::shuffle(order_.begin(), order_.end(), random_);
+    } else {
+      std::reverse(order_.begin(), order_.end());
+    }
   }
 
   std::string DatabaseOf(size_t which) const {
@@ -117,9 +124,10 @@ class Contest {
   const Workload& workload_;
   const std::vector<Candidate> candidates_;
   const std::optional<DiskLimits>& limits_;
-  Runner* const runner_;
+  Runs* const runner_;
   Progress* const progress_;
   std::mt19937_64 random_;
+  std::vector<size_t> order_;
   std::vector<CandidateResult> results_;
   std::vector<bool> has_failed_;
   std::set<size_t> was_prepared_;
@@ -164,7 +172,7 @@ WorkloadResult Describe(const Workload& workload, const Report& report) {
 
 }  // namespace
 
-bool Compare(const Plan& plan, const std::atomic<bool>& stop, Runner* runner,
+bool Compare(const Plan& plan, const std::atomic<bool>& stop, Runs* runner,
              Progress* progress, Report* report) {
   bool is_ok = true;
   for (const Workload& workload : plan.workloads) {

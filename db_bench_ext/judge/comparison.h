@@ -20,7 +20,7 @@ namespace uringfs::bench {
 // Appends to report->workloads as it goes; after a stop what was measured is
 // there, and the report is not complete. Returns false if a run failed: its
 // result says how.
-bool Compare(const Plan& plan, const std::atomic<bool>& stop, Runner* runner,
+bool Compare(const Plan& plan, const std::atomic<bool>& stop, Runs* runner,
              Progress* progress, Report* report);
 
 }  // namespace uringfs::bench

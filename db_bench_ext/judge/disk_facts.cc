@@ -20,24 +20,13 @@
 #include <thread>
 #include <vector>
 
+#include "db_bench_ext/judge/text.h"
+
 namespace uringfs::bench {
 namespace {
 
 // The unit of /sys/block/*/size and of the counters, whatever the disk's is.
 constexpr uint64_t kSectorBytes = 512;
-
-std::string ErrnoText(const std::string& what, int error) {
-  return what + ": " + std::generic_category().message(error);
-}
-
-std::string Trim(const std::string& text) {
-  constexpr const char* blanks = " \t\r\n";
-  const size_t first = text.find_first_not_of(blanks);
-  if (first == std::string::npos) {
-    return "";
-  }
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
 
 // The first line without blanks around it; "" if there is no such file.
 std::string ReadLine(const std::string& path) {

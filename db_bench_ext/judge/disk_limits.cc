@@ -2,7 +2,6 @@
 
 #include "db_bench_ext/judge/disk_limits.h"
 
-#include <liburing.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -10,9 +9,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <random>
 
 #include "db_bench_ext/judge/raw_append.h"
+#include "db_bench_ext/judge/text.h"
+#include "db_bench_ext/judge/transfers.h"
 
 namespace uringfs::bench {
 namespace {
@@ -25,7 +25,7 @@ constexpr uint64_t kMostFileBytes = 256 * kMib;
 constexpr uint32_t kWriteBytes[] = {4 << 10, 64 << 10, 256 << 10, 1 << 20};
 constexpr uint32_t kWriteDepths[] = {1, 4, 16};
 constexpr uint32_t kReadDepths[] = {1, 16};
-constexpr uint32_t kMostDepth = 16;
+constexpr uint32_t kMostDepth = TransferRing::kMostDepth;
 // The memory of all transfers in flight. The file is at least as large, so
 // that no two of them meet.
 constexpr uint64_t kMemoryBytes = kMostDepth * kMib;
@@ -38,157 +38,6 @@ constexpr double kDurableShare = 0.07;
 constexpr double kFlushShare = 0.05;
 constexpr double kReadShare = 0.04;  // each
 constexpr double kWriteShare = 0.68 / 12;
-
-// One kind of transfer to be measured.
-struct Cell {
-  bool is_write = false;
-  uint32_t bytes = 0;
-  uint32_t depth = 0;
-  double seconds = 0;
-};
-
-std::string NameOf(const Cell& cell) {
-  return (cell.is_write ? "writes of " : "reads of ") +
-         std::to_string(cell.bytes >> 10) + " KiB, " +
-         std::to_string(cell.depth) + " at a time";
-}
-
-struct Tally {
-  uint64_t transfers = 0;
-  double seconds = 0;
-  int error = 0;  // the first one's errno
-
-  void Add(ssize_t result, uint32_t bytes) {
-    if (result == static_cast<ssize_t>(bytes)) {
-      ++transfers;
-    } else {
-      Fail(result < 0 ? static_cast<int>(-result) : EIO);
-    }
-  }
-  void Fail(int number) { error = error != 0 ? error : number; }
-};
-
-// Where the transfers of a cell go: one after another through the file, and
-// again; or anywhere.
-class Places {
- public:
-  Places(const Cell& cell, uint64_t file_bytes)
-      : bytes_(cell.bytes),
-        count_(file_bytes / cell.bytes),
-        is_random_(!cell.is_write) {}
-
-  uint64_t Next() {
-    return (is_random_ ? random_() % count_ : next_++ % count_) * bytes_;
-  }
-
- private:
-  const uint64_t bytes_;
-  const uint64_t count_;
-  const bool is_random_;
-  uint64_t next_ = 0;
-  // The same places in every run, so that runs can be compared.
-  std::mt19937_64 random_;  // NOLINT: the fixed seed is the point
-};
-
-// A ring for the transfers of one file; each has a slot of the memory.
-class Ring {
- public:
-  Ring() = default;
-  ~Ring() {
-    if (is_open_) {
-      ::io_uring_queue_exit(&ring_);
-    }
-  }
-  Ring(const Ring&) = delete;
-  Ring& operator=(const Ring&) = delete;
-
-  // 0 or the errno. A no-op goes round, since a filter of system calls may let
-  // a ring be made and nothing be submitted.
-  int Open() {
-    int result = ::io_uring_queue_init(kMostDepth, &ring_, 0);
-    is_open_ = result >= 0;
-    if (is_open_) {
-      ::io_uring_prep_nop(::io_uring_get_sqe(&ring_));
-      result = ::io_uring_submit(&ring_);
-    }
-    io_uring_cqe* done = nullptr;
-    if (result >= 0) {
-      result = ::io_uring_wait_cqe(&ring_, &done);
-    }
-    is_broken_ = result < 0;
-    if (!is_broken_) {
-      ::io_uring_cqe_seen(&ring_, done);
-    }
-    return is_broken_ ? -result : 0;
-  }
-
-  // False also once the kernel refused to take transfers.
-  bool is_usable() const { return is_open_ && !is_broken_; }
-
-  // Keeps cell.depth transfers in flight for as long as `goes_on` says, then
-  // waits for the last of them.
-  template <typename GoesOn>
-  void Run(const Cell& cell, int fd, char* memory, Places* places,
-           const GoesOn& goes_on, Tally* tally) {
-    for (uint64_t slot = 0; slot < cell.depth; ++slot) {
-      Prepare(cell, fd, memory, slot, places, tally);
-    }
-    while (in_flight_ > NeverTaken()) {
-      SubmitAndWait(tally);
-      io_uring_cqe* done = nullptr;
-      while (in_flight_ > 0 && ::io_uring_peek_cqe(&ring_, &done) == 0) {
-        const uint64_t slot = done->user_data;
-        tally->Add(done->res, cell.bytes);
-        ::io_uring_cqe_seen(&ring_, done);
-        --in_flight_;
-        if (tally->error == 0 && goes_on()) {
-          Prepare(cell, fd, memory, slot, places, tally);
-        }
-      }
-    }
-  }
-
- private:
-  void Prepare(const Cell& cell, int fd, char* memory, uint64_t slot,
-               Places* places, Tally* tally) {
-    io_uring_sqe* entry = ::io_uring_get_sqe(&ring_);
-    if (entry == nullptr) {
-      tally->Fail(EBUSY);
-      return;
-    }
-    char* data = memory + slot * cell.bytes;
-    if (cell.is_write) {
-      ::io_uring_prep_write(entry, fd, data, cell.bytes, places->Next());
-    } else {
-      ::io_uring_prep_read(entry, fd, data, cell.bytes, places->Next());
-    }
-    entry->user_data = slot;
-    ++in_flight_;
-  }
-
-  // The kernel may write to the memory until the last completion has come, so
-  // there is no way out before. Completions come without a call, too.
-  void SubmitAndWait(Tally* tally) {
-    if (is_broken_) {
-      ::usleep(1000);
-      return;
-    }
-    const int result = ::io_uring_submit_and_wait(&ring_, 1);
-    if (result < 0 && result != -EINTR) {
-      tally->Fail(-result);
-      is_broken_ = true;
-    }
-  }
-
-  uint32_t NeverTaken() const {
-    return is_broken_ ? ::io_uring_sq_ready(&ring_) : 0;
-  }
-
-  io_uring ring_ = {};
-  bool is_open_ = false;
-  bool is_broken_ = false;
-  uint32_t in_flight_ = 0;  // or about to be submitted
-};
 
 // All that one call measures with.
 class Prober {
@@ -234,7 +83,7 @@ class Prober {
   ScratchFile file_;
   uint64_t wanted_bytes_ = 0;
   uint64_t file_bytes_ = 0;  // written
-  Ring ring_;                // goes first: it knows the file and the memory
+  TransferRing ring_;        // goes first: it knows the file and the memory
   DiskLimits limits_;
 };
 
@@ -325,7 +174,8 @@ Latency Prober::Appends(const Way& way, uint32_t bytes, double share,
     Note(std::string(name) + ": " + error);
     return Latency();
   }
-  return Latency{got.PercentileUs(50), got.PercentileUs(99), got.PerSecond()};
+  return Latency{got.PercentileUs(1), got.PercentileUs(50),
+                 got.PercentileUs(99), got.PerSecond()};
 }
 
 void Prober::Reads() {

@@ -17,6 +17,7 @@ namespace uringfs::bench {
 // Of operations one after another; all 0 where they were not measured, and
 // then a note says why.
 struct Latency {
+  double fastest_us = 0;  // the 1st percentile
   double p50_us = 0;
   double p99_us = 0;
   double per_second = 0;

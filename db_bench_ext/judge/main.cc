@@ -5,9 +5,11 @@
 // comes to its figures.
 
 #include <gflags/gflags.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -25,6 +27,7 @@
 #include "db_bench_ext/judge/page.h"
 #include "db_bench_ext/judge/syncs.h"
 #include "db_bench_ext/judge/table.h"
+#include "db_bench_ext/judge/text.h"
 #include "db_bench_ext/judge/work_directory.h"
 
 DEFINE_string(preset, "quick",
@@ -55,6 +58,7 @@ DEFINE_string(compare, "",
 DEFINE_string(page, "",
               "a report.json: writes its page into --out; nothing is "
               "run");
+DEFINE_uint32(max_run_seconds, 3600, "a run that takes longer has failed");
 DEFINE_bool(list, false, "shows workloads, candidates and presets");
 DEFINE_string(db_bench, "db_bench", "the program; looked for in PATH");
 DEFINE_string(module, URINGFS_MODULE,
@@ -80,6 +84,10 @@ void CatchSignals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     ::sigaction(signal, &action, nullptr);
   }
+  // A reader of the table who has seen enough ends no comparison; and where
+  // somebody had children ignored, nobody would tell how they ended.
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGCHLD, SIG_DFL);
 }
 
 int Fail(const std::string& message) {
@@ -98,11 +106,8 @@ std::string Now(const char* format, bool is_utc) {
 
 bool ReadReport(const std::string& path, Report* report, std::string* text,
                 std::string* error) {
-  std::ifstream file(path);
-  std::stringstream content;
-  content << file.rdbuf();
-  *text = content.str();
-  if (!file || !FromJson(*text, report, error)) {
+  *text = ReadFile(path);
+  if (!FromJson(*text, report, error)) {
     *error = path + " is no report" + (error->empty() ? "" : ": ") + *error;
     return false;
   }
@@ -118,27 +123,38 @@ bool WriteFile(const std::string& path, const std::string& text,
   return error->empty();
 }
 
-// Creates --out and writes both files.
-bool Publish(const std::string& json, std::string* error) {
-  std::string out = FLAGS_out;
-  if (out.empty()) {
-    out = "uringfs_bench." + Now("%Y%m%d-%H%M%S", /*is_utc=*/false);
-  }
+// Where the report goes; false if nothing can be written there.
+bool MakeOut(std::string* out, std::string* error) {
+  *out = FLAGS_out.empty()
+             ? "uringfs_bench." + Now("%Y%m%d-%H%M%S", /*is_utc=*/false)
+             : FLAGS_out;
   std::error_code code;
-  std::filesystem::create_directories(out, code);
+  std::filesystem::create_directories(*out, code);
+  if (::access(out->c_str(), W_OK) != 0) {
+    *error = ErrnoText("cannot write in " + *out, errno) +
+             "; give another directory by --out=DIR";
+    return false;
+  }
+  return true;
+}
+
+bool Publish(const std::string& json, const std::string& out,
+             std::string* error) {
   if (!WriteFile(out + "/report.json", json, error) ||
       !WriteFile(out + "/page.html", PageOf(json), error)) {
     return false;
   }
-  std::printf("\n%s/page.html\n%s/report.json\n", out.c_str(), out.c_str());
+  std::printf("%s/page.html\n%s/report.json\n", out.c_str(), out.c_str());
   return true;
 }
 
 int ShowPage() {
   Report report;
   std::string json;
+  std::string out;
   std::string error;
-  return ReadReport(FLAGS_page, &report, &json, &error) && Publish(json, &error)
+  return ReadReport(FLAGS_page, &report, &json, &error) &&
+                 MakeOut(&out, &error) && Publish(json, out, &error)
              ? 0
              : Fail(error);
 }
@@ -161,21 +177,20 @@ int CompareReports(const std::string& newer_path) {
     return Fail("the reports have different baselines: " + older.baseline() +
                 " and " + newer.baseline());
   }
-  if (older.machine.cpu != newer.machine.cpu ||
-      older.disk.device != newer.disk.device) {
-    std::printf("note: the reports are of different machines\n");
-  }
   const std::vector<Change> changes = ChangesOf(older, newer);
   if (changes.empty()) {
     return Fail("the reports have no workload and candidate in common");
   }
-  std::fputs(TableOf(changes).c_str(), stdout);
-  return std::any_of(changes.begin(), changes.end(),
-                     [](const Change& change) {
-                       return IsBelow(change.candidate, change.ratio);
-                     })
-             ? kFailed
-             : 0;
+  const std::vector<std::string> faults = FaultsOf(older, newer);
+  std::fputs((TableOf(changes) + NotesOnBoth(older, newer)).c_str(), stdout);
+  for (const std::string& fault : faults) {
+    std::printf("!! %s\n", fault.c_str());
+  }
+  const bool is_below =
+      std::any_of(changes.begin(), changes.end(), [](const Change& change) {
+        return IsBelow(change.candidate, change.ratio);
+      });
+  return is_below || !faults.empty() ? kFailed : 0;
 }
 
 int ListAll(const std::vector<Workload>& workloads) {
@@ -203,19 +218,28 @@ bool MakePlan(const std::vector<Workload>& all, const Preset& preset,
   plan->warms_up = preset.warms_up;
   plan->seed =
       FLAGS_seed > 0 ? FLAGS_seed : std::random_device()() % 100000 + 1;
-  if (!FLAGS_benchmarks.empty()) {
-    plan->workloads = {GivenWorkload(FLAGS_benchmarks, FLAGS_num, flags)};
-  } else if (!flags.empty()) {
-    *error = "db_bench flags behind -- go with --benchmarks=LIST";
-    return false;
-  } else if (!ChooseWorkloads(all, preset, SplitList(FLAGS_workloads),
-                              &plan->workloads, error)) {
+  if (FLAGS_fail_below > 0 && plan->rounds < kMinRounds) {
+    *error = "--fail_below takes three rounds or more: fewer decide nothing";
     return false;
   }
-  return ChooseCandidates(FLAGS_candidates.empty()
+  if (FLAGS_benchmarks.empty() && !flags.empty()) {
+    *error = "db_bench flags behind -- go with --benchmarks=LIST";
+    return false;
+  }
+  bool has_workloads = false;
+  if (FLAGS_benchmarks.empty()) {
+    has_workloads = ChooseWorkloads(all, preset, SplitList(FLAGS_workloads),
+                                    &plan->workloads, error);
+  } else {
+    has_workloads = GivenWorkload(FLAGS_benchmarks, FLAGS_num, flags,
+                                  &plan->workloads.emplace_back(), error);
+  }
+  return has_workloads &&
+         ChooseCandidates(FLAGS_candidates.empty()
                               ? preset.candidates
                               : SplitList(FLAGS_candidates),
-                          &plan->candidates, error);
+                          &plan->candidates, error) &&
+         plan->Check(FLAGS_programs, error);
 }
 
 void Describe(const Plan& plan, const Runner& runner, Report* report) {
@@ -253,6 +277,10 @@ int Judgement(const Report& report, bool all_ran) {
 
 int RunPlan(const Plan& plan, const Preset& preset) {
   std::string error;
+  std::string out;
+  if (!MakeOut(&out, &error)) {
+    return Fail(error);
+  }
   WorkDirectory work;
   if (!work.Make(FLAGS_db.empty() ? DefaultParent() : FLAGS_db, &error) ||
       !work.HasSpace(plan.SpaceBytes(), &error)) {
@@ -262,6 +290,7 @@ int RunPlan(const Plan& plan, const Preset& preset) {
   Runner runner({FLAGS_db_bench, FLAGS_module, FLAGS_programs,
                  options == nullptr ? "" : options},
                 work.path(), g_stop);
+  runner.set_max_seconds(FLAGS_max_run_seconds);
   Report report;
   if (!runner.Probe(&report.db_bench_version, &error)) {
     return g_stop ? kInterrupted : Fail(error);
@@ -284,15 +313,18 @@ int RunPlan(const Plan& plan, const Preset& preset) {
   if (!runner.cache_note().empty()) {
     report.notes.push_back(runner.cache_note());
   }
-  std::fputs(HeadOf(report).c_str(), stdout);
+  // First: whoever reads the table may go away.
+  if (!Publish(ToJson(report), out, &error)) {
+    return Fail(error);
+  }
+  std::fputs(("\n" + HeadOf(report)).c_str(), stdout);
   for (const WorkloadResult& workload : report.workloads) {
     std::fputs(TableOf(workload).c_str(), stdout);
   }
   if (g_stop) {
     std::printf("\ninterrupted: this is what was measured until then\n");
   }
-  return Publish(ToJson(report), &error) ? Judgement(report, all_ran)
-                                         : Fail(error);
+  return Judgement(report, all_ran);
 }
 
 int Main(const std::vector<std::string>& rest) {
@@ -328,7 +360,16 @@ int Main(const std::vector<std::string>& rest) {
 }  // namespace
 }  // namespace uringfs::bench
 
+namespace GFLAGS_NAMESPACE {
+// Of gflags; its headers do not name it.
+extern void (*gflags_exitfunc)(int);
+}  // namespace GFLAGS_NAMESPACE
+
 int main(int argc, char** argv) {
+  // 1 would say that something is slower.
+  GFLAGS_NAMESPACE::gflags_exitfunc = [](int code) {
+    std::exit(code == 0 ? 0 : 2);
+  };
   gflags::SetUsageMessage(
       "db_bench_ext/run [--preset=quick|standard|full] [--db=DIR] [--out=DIR]");
   gflags::ParseCommandLineFlags(&argc, &argv, /*remove_flags=*/true);

@@ -2,7 +2,10 @@
 
 #include "db_bench_ext/judge/plan.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 
 namespace uringfs::bench {
 namespace {
@@ -14,6 +17,14 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
 // "posix again" runs what "posix" runs.
 std::string KindOf(const Candidate& candidate) {
   return candidate.name.substr(0, candidate.name.find(' '));
+}
+
+// "--value_size=10" and "-value_size" are "value_size".
+std::string NameOf(const std::string& flag) {
+  const size_t begin = flag.find_first_not_of('-');
+  return begin == std::string::npos
+             ? ""
+             : flag.substr(begin, flag.find('=') - begin);
 }
 
 }  // namespace
@@ -48,6 +59,28 @@ std::vector<Candidate> Plan::CandidatesOf(const Workload& workload) const {
     }
   }
   return chosen;
+}
+
+bool Plan::Check(const std::string& programs, std::string* error) const {
+  if (workloads.empty()) {
+    *error = "there are no workloads for this preset; --list shows them";
+    return false;
+  }
+  for (const Workload& workload : workloads) {
+    if (CandidatesOf(workload).size() < 2) {
+      *error = "workload '" + workload.name +
+               "' has none of the candidates but the first: nothing to compare";
+      return false;
+    }
+    const std::string program = programs + "/" + workload.program;
+    if (workload.program != "db_bench" &&
+        ::access(program.c_str(), X_OK) != 0) {
+      *error = "workload '" + workload.name + "' needs the program " + program +
+               ", which is not there; give its directory by --programs=DIR";
+      return false;
+    }
+  }
+  return true;
 }
 
 double Plan::Seconds() const {
@@ -104,16 +137,35 @@ bool ChooseWorkloads(const std::vector<Workload>& all, const Preset& preset,
   return true;
 }
 
-Workload GivenWorkload(const std::string& benchmarks, uint64_t num,
-                       const std::vector<std::string>& flags) {
-  Workload workload;
-  workload.name = workload.title = "given";
-  workload.run = {"--benchmarks=" + benchmarks, "--num=" + std::to_string(num)};
-  workload.run.insert(workload.run.end(), flags.begin(), flags.end());
-  workload.measure = benchmarks.substr(benchmarks.find_last_of(',') + 1);
-  workload.has_series = true;
-  workload.seconds = 5;
-  return workload;
+bool GivenWorkload(const std::string& benchmarks, uint64_t num,
+                   const std::vector<std::string>& flags, Workload* workload,
+                   std::string* error) {
+  uint64_t value_bytes = 100;
+  for (const std::string& flag : flags) {
+    const std::string name = NameOf(flag);
+    if (name == "db" || name == "fs_uri" || name == "env_uri" ||
+        name == "seed" || name == "benchmarks" || name == "num") {
+      *error = "'" + flag + "' is the judge's to set; see --help";
+      return false;
+    }
+    if (name == "value_size") {
+      value_bytes =
+          std::strtoull(flag.c_str() + flag.find('=') + 1, nullptr, 0);
+    }
+  }
+  workload->name = workload->title = "given";
+  workload->run = {"--benchmarks=" + benchmarks,
+                   "--num=" + std::to_string(num)};
+  workload->run.insert(workload->run.end(), flags.begin(), flags.end());
+  // Without db_bench's repetitions: "readrandom[X3]".
+  const std::string last = benchmarks.substr(benchmarks.rfind(',') + 1);
+  workload->measure = last.substr(0, last.find('['));
+  workload->has_series = true;
+  workload->seconds = 5;
+  // A compaction holds its inputs and its outputs.
+  workload->space_mb = (num * (value_bytes + 32) >> 20) * 2 + 1;
+  *error = "--benchmarks ends with no benchmark";
+  return !workload->measure.empty();
 }
 
 }  // namespace uringfs::bench

@@ -37,6 +37,9 @@ struct Plan {
 
   // Those of the plan that the workload wants; the plan's first one is first.
   std::vector<Candidate> CandidatesOf(const Workload& workload) const;
+  // False if some workload has nothing to compare, or needs a program that is
+  // not in the directory `programs`.
+  bool Check(const std::string& programs, std::string* error) const;
   // Estimates.
   double Seconds() const;
   uint64_t SpaceBytes() const;
@@ -51,9 +54,10 @@ bool ChooseWorkloads(const std::vector<Workload>& all, const Preset& preset,
                      std::vector<Workload>* chosen, std::string* error);
 
 // A workload of the user's own: db_bench's --benchmarks, of which the last one
-// counts, and flags of its.
-Workload GivenWorkload(const std::string& benchmarks, uint64_t num,
-                       const std::vector<std::string>& flags);
+// counts, and flags of its. False if there is none, or a flag is the judge's.
+bool GivenWorkload(const std::string& benchmarks, uint64_t num,
+                   const std::vector<std::string>& flags, Workload* workload,
+                   std::string* error);
 
 }  // namespace uringfs::bench
 

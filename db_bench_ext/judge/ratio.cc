@@ -50,7 +50,7 @@ std::string VerdictOf(const Ratio& ratio) {
   if (Crosses(ratio.interval_low, ratio.interval_high)) {
     return "unclear";
   }
-  return ratio.median > 1 ? "faster" : "slower";
+  return ratio.interval_low > 1 ? "faster" : "slower";
 }
 
 }  // namespace

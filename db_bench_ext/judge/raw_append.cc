@@ -11,6 +11,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "db_bench_ext/judge/text.h"
+
 namespace uringfs::bench {
 namespace {
 
@@ -91,10 +93,6 @@ bool AppendOnce(int fd, const Way& way, const char* block, uint64_t begin,
 }
 
 }  // namespace
-
-std::string ErrnoText(const std::string& what, int error) {
-  return what + ": " + std::generic_category().message(error);
-}
 
 double SecondsSince(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();

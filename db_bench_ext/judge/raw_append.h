@@ -24,8 +24,6 @@ namespace uringfs::bench {
 inline constexpr uint64_t kBlockBytes = 4096;
 
 // "what: the errno in words".
-std::string ErrnoText(const std::string& what, int error);
-
 double SecondsSince(std::chrono::steady_clock::time_point begin);
 
 // Block-aligned memory; data() is null if there was none.

@@ -48,7 +48,8 @@ Json ToJson(const DiskFacts& disk) {
 }
 
 Json ToJson(const Latency& latency) {
-  return {{"p50_us", latency.p50_us},
+  return {{"fastest_us", latency.fastest_us},
+          {"p50_us", latency.p50_us},
           {"p99_us", latency.p99_us},
           {"per_second", latency.per_second}};
 }

@@ -10,17 +10,12 @@
 #include <thread>
 #include <utility>
 
+#include "db_bench_ext/judge/text.h"
+
 namespace uringfs::bench {
 namespace {
 
 constexpr double kProbeSeconds = 60;
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 uint64_t MicrosSince1970() {
   return static_cast<uint64_t>(
@@ -29,18 +24,11 @@ uint64_t MicrosSince1970() {
           .count());
 }
 
-// What a program of ours takes for --fs.
-std::string FileSystemOf(const Candidate& candidate,
-                         const std::string& more_options) {
-  if (!candidate.is_uringfs) {
-    return "posix";
-  }
-  std::string uri = "id=uringfs";
-  for (const std::string& options : {more_options, candidate.options}) {
-    uri += options.empty() ? "" : ";" + options;
-  }
-  return uri;
-}
+// Names that need no care in LD_PRELOAD and URINGFS_OPTIONS, wherever the
+// directory is: programs run in it.
+constexpr char kModuleLink[] = "./liburingfs.so";
+constexpr char kStatsFile[] = "stats";
+constexpr double kBesideSeconds = 2;
 
 }  // namespace
 
@@ -49,27 +37,38 @@ Runner::Runner(Tools tools, std::string directory,
     : tools_(std::move(tools)),
       directory_(std::move(directory)),
       stop_(stop),
-      disk_(FactsOf(directory_)) {}
+      disk_(FactsOf(directory_)) {
+  std::error_code error;
+  if (!tools_.module.empty()) {
+    std::filesystem::create_symlink(std::filesystem::absolute(tools_.module),
+                                    Path(kModuleLink), error);
+  }
+}
 
 std::string Runner::Path(const std::string& name) const {
   return directory_ + "/" + name;
 }
 
-Command Runner::DbBench(const Candidate& candidate) const {
+Command Runner::CommandFor(const Candidate& candidate) const {
   Command command;
   command.directory = directory_;
   command.output = Path("output");
   if (candidate.is_uringfs) {
     if (!tools_.module.empty()) {
-      command.environment.push_back("LD_PRELOAD=" + tools_.module);
+      command.environment.push_back(std::string("LD_PRELOAD=") + kModuleLink);
     }
-    std::string options = "stats_file=" + Path("stats");
+    std::string options = std::string("stats_file=") + kStatsFile;
     for (const std::string& more :
          {tools_.uringfs_options, candidate.options}) {
       options += more.empty() ? "" : ";" + more;
     }
     command.environment.push_back("URINGFS_OPTIONS=" + options);
   }
+  return command;
+}
+
+Command Runner::DbBench(const Candidate& candidate) const {
+  Command command = CommandFor(candidate);
   command.argv = {tools_.db_bench};
   if (candidate.is_uringfs) {
     command.argv.emplace_back("--fs_uri=uringfs://");
@@ -82,17 +81,18 @@ Command Runner::DbBench(const Candidate& candidate) const {
 Command Runner::CommandOf(const Workload& workload, const Candidate& candidate,
                           const std::vector<std::string>& flags,
                           const std::string& db, uint64_t seed) const {
-  Command command = DbBench(candidate);
+  Command command;
   if (workload.program == "db_bench") {
+    command = DbBench(candidate);
     command.argv.push_back("--db=" + db);
     command.argv.push_back("--seed=" + std::to_string(seed));
     command.argv.emplace_back("--histogram=1");
     command.argv.emplace_back(workload.has_series ? "--stats_interval_seconds=1"
                                                   : "--stats_per_interval=0");
   } else {
-    command.environment.clear();
+    command = CommandFor(candidate);
     command.argv = {tools_.programs + "/" + workload.program, "--dir=" + db,
-                    "--fs=" + FileSystemOf(candidate, tools_.uringfs_options)};
+                    candidate.is_uringfs ? "--fs=uringfs://" : "--fs=posix"};
   }
   command.argv.insert(command.argv.end(), flags.begin(), flags.end());
   return command;
@@ -120,12 +120,10 @@ bool Runner::Probe(std::string* version, std::string* error) {
   const std::string db = Path("probe");
   command.argv.insert(command.argv.end(),
                       {"--db=" + db, "--benchmarks=fillseq", "--num=1"});
-  Remove(Path("stats"));
+  Remove(Path(kStatsFile));
   ended = Run(command, kProbeSeconds, stop_);
   Remove(db);
-  Workload wrote;
-  wrote.user_bytes = 1;
-  if (ended.is_ok && CheckUsed(wrote, error)) {
+  if (ended.is_ok && CheckUsed(/*has_written=*/true, error)) {
     return true;
   }
   *error = "db_bench cannot open uringfs:// (" +
@@ -133,8 +131,7 @@ bool Runner::Probe(std::string* version, std::string* error) {
            (tools_.module.empty()
                 ? "the plugin is not built into it, and --module is empty"
                 : "it has to be linked with librocksdb.so for " +
-                      tools_.module + " to be preloaded") +
-           "\n" + LastLines(ReadFile(command.output));
+                      tools_.module + " to be preloaded");
   return false;
 }
 
@@ -183,8 +180,8 @@ bool Runner::StartBeside(const Workload& workload, Child* child,
   return child->Start(command, &outcome->error);
 }
 
-bool Runner::CheckUsed(const Workload& workload, std::string* error) const {
-  const std::string stats = ReadFile(Path("stats"));
+bool Runner::CheckUsed(bool has_written, std::string* error) const {
+  const std::string stats = ReadFile(Path(kStatsFile));
   if (stats.empty()) {
     *error = "uringfs wrote no statistics: it was not used";
     return false;
@@ -197,8 +194,10 @@ bool Runner::CheckUsed(const Workload& workload, std::string* error) const {
       return true;
     }
   }
-  *error = "uringfs counted no bytes: it was not used";
-  return workload.user_bytes == 0;
+  if (has_written) {
+    *error = "uringfs counted no bytes: it was not used";
+  }
+  return !has_written;
 }
 
 void Runner::Measure(const Workload& workload, const Candidate& candidate,
@@ -207,7 +206,7 @@ void Runner::Measure(const Workload& workload, const Candidate& candidate,
   const Command command =
       CommandOf(workload, candidate, workload.run, db, seed);
   outcome->command = command.ToString();
-  Remove(Path("stats"));
+  Remove(Path(kStatsFile));
   const uint64_t begin_us = MicrosSince1970();
   const DiskCounters before = CountersOf(disk_);
   const Ended ended = Run(command, max_seconds_, stop_);
@@ -225,15 +224,16 @@ void Runner::Measure(const Workload& workload, const Candidate& candidate,
         "\n" + LastLines(output);
     return;
   }
-  const bool tells = candidate.is_uringfs && workload.program == "db_bench";
-  if (tells && !CheckUsed(workload, &outcome->error)) {
+  if (candidate.is_uringfs &&
+      !CheckUsed(workload.user_bytes > 0, &outcome->error)) {
     return;
   }
   Round& round = measured.round;
   round.user_seconds = ended.user_seconds;
   round.system_seconds = ended.system_seconds;
   round.user_bytes = workload.user_bytes * round.operations;
-  if (used.known) {
+  // Where statistics are switched off they stand still.
+  if (used.known && (used.writes > 0 || round.user_bytes == 0)) {
     round.device_bytes = used.written_bytes;
     round.device_writes = used.writes;
     if (used.counts_flushes) {
@@ -259,8 +259,8 @@ RunOutcome Runner::RunOnce(const Workload& workload, const Candidate& candidate,
     return outcome;
   }
   if (!workload.beside.empty()) {
-    // Until it compacts.
-    std::this_thread::sleep_for(std::chrono::seconds(2));
+    // Until it compacts; a stop ends it.
+    beside.Wait(kBesideSeconds, stop_, /*ends_it=*/false);
   }
   Measure(workload, candidate, db, seed, &outcome);
   if (!workload.beside.empty()) {

@@ -21,7 +21,7 @@ namespace uringfs::bench {
 // Where things are.
 struct Tools {
   std::string db_bench;
-  // To be preloaded; empty for a db_bench that has the plugin built in.
+  // To be preloaded; empty for programs that have the plugin built in.
   std::string module;
   // With sync_puts, small_dbs and small_files.
   std::string programs;
@@ -38,25 +38,39 @@ struct RunOutcome {
   std::vector<Span> compactions;
 };
 
-class Runner {
+// Whoever runs something: the runner below, or a test's.
+class Runs {
+ public:
+  virtual ~Runs() = default;
+  virtual const std::string& directory() const = 0;
+  virtual const DiskFacts& disk() const = 0;
+
+  // The measured run in the database `db`, behind the preparing one if
+  // `prepares`. What is left of earlier rounds is removed first if so.
+  virtual RunOutcome RunOnce(const Workload& workload,
+                             const Candidate& candidate, const std::string& db,
+                             bool prepares, uint64_t seed) = 0;
+  virtual void Remove(const std::string& db) const = 0;
+};
+
+class Runner final : public Runs {
  public:
   // `directory`: for everything; `stop` ends a run.
   Runner(Tools tools, std::string directory, const std::atomic<bool>& stop);
 
+  // A run that takes longer has failed.
   void set_max_seconds(double seconds) { max_seconds_ = seconds; }
-  const std::string& directory() const { return directory_; }
-  const DiskFacts& disk() const { return disk_; }
+  const std::string& directory() const override { return directory_; }
+  const DiskFacts& disk() const override { return disk_; }
 
   // Whether db_bench runs at all, and uringfs in it: RocksDB 7.8 dies of a file
   // system that it does not know.
   bool Probe(std::string* version, std::string* error);
 
-  // The measured run in the database `db`, behind the preparing one if
-  // `prepares`. What is left of earlier rounds is removed first if so.
   RunOutcome RunOnce(const Workload& workload, const Candidate& candidate,
-                     const std::string& db, bool prepares, uint64_t seed);
-
-  void Remove(const std::string& db) const;
+                     const std::string& db, bool prepares,
+                     uint64_t seed) override;
+  void Remove(const std::string& db) const override;
 
   // The page cache could not be dropped: why.
   const std::string& cache_note() const { return cache_note_; }
@@ -65,6 +79,8 @@ class Runner {
   Command CommandOf(const Workload& workload, const Candidate& candidate,
                     const std::vector<std::string>& flags,
                     const std::string& db, uint64_t seed) const;
+  // Of either kind of program, without its arguments.
+  Command CommandFor(const Candidate& candidate) const;
   Command DbBench(const Candidate& candidate) const;
   bool Prepare(const Workload& workload, const Candidate& candidate,
                const std::string& db, uint64_t seed, RunOutcome* outcome);
@@ -72,7 +88,8 @@ class Runner {
                    RunOutcome* outcome) const;
   void Measure(const Workload& workload, const Candidate& candidate,
                const std::string& db, uint64_t seed, RunOutcome* outcome);
-  bool CheckUsed(const Workload& workload, std::string* error) const;
+  // Whether uringfs was there in the run before.
+  bool CheckUsed(bool has_written, std::string* error) const;
   void SettleDisk(bool drops_cache);
   std::string Path(const std::string& name) const;
 
@@ -80,7 +97,7 @@ class Runner {
   const std::string directory_;
   const std::atomic<bool>& stop_;
   const DiskFacts disk_;
-  double max_seconds_ = 600;
+  double max_seconds_ = 3600;
   std::string cache_note_;
 };
 

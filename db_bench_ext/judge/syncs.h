@@ -4,7 +4,8 @@
 // and loses every database. The disk is asked, not the file system: it must
 // have done something for every sync that was acknowledged. (What others do to
 // the disk counts too: on a busy one a file system could hide behind them.)
-// Where it has no counters, it at least cannot be outrun by far.
+// And it cannot be outrun: where half of the syncs were much faster than its
+// own fastest durable write, they were none.
 
 #ifndef URINGFS_DB_BENCH_EXT_JUDGE_SYNCS_H_
 #define URINGFS_DB_BENCH_EXT_JUDGE_SYNCS_H_

@@ -7,17 +7,12 @@
 #include <cstdio>
 #include <iterator>
 
+#include "db_bench_ext/judge/text.h"
+
 namespace uringfs::bench {
 namespace {
 
 constexpr size_t kNameWidth = 16;
-
-template <typename... Values>
-std::string Format(const char* format, Values... values) {
-  char text[512];
-  std::snprintf(text, sizeof(text), format, values...);
-  return text;
-}
 
 std::string Bytes(double bytes) {
   const char* const units[] = {"B", "KB", "MB", "GB", "TB"};
@@ -170,6 +165,47 @@ std::vector<Change> ChangesOf(const Report& older, const Report& newer) {
     }
   }
   return changes;
+}
+
+std::vector<std::string> FaultsOf(const Report& older, const Report& newer) {
+  std::vector<std::string> faults;
+  if (!newer.is_complete) {
+    faults.emplace_back("the newer report is incomplete");
+  }
+  for (const WorkloadResult& workload : older.workloads) {
+    for (const CandidateResult& result : workload.results) {
+      const CandidateResult* now = Find(newer, workload.name, result.candidate);
+      if (!result.rounds.empty() && (now == nullptr || now->rounds.empty())) {
+        faults.push_back("the newer report lacks " + workload.name + " of " +
+                         result.candidate);
+      }
+    }
+  }
+  for (const WorkloadResult& workload : newer.workloads) {
+    for (const CandidateResult& result : workload.results) {
+      for (const std::string& doubt : result.doubts) {
+        faults.push_back(workload.name + ", " + result.candidate + ": " +
+                         doubt);
+      }
+    }
+  }
+  return faults;
+}
+
+std::string NotesOnBoth(const Report& older, const Report& newer) {
+  std::string notes;
+  if (older.machine.cpu != newer.machine.cpu ||
+      older.disk.device != newer.disk.device) {
+    notes += "note: the reports are of different machines\n";
+  }
+  if (older.preset != newer.preset) {
+    notes += "note: the reports are of different presets: " + older.preset +
+             " and " + newer.preset + "\n";
+  }
+  if (!older.is_complete) {
+    notes += "note: the older report is incomplete\n";
+  }
+  return notes;
 }
 
 std::string TableOf(const std::vector<Change>& changes) {

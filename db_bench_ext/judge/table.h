@@ -24,6 +24,11 @@ struct Change {
 };
 std::vector<Change> ChangesOf(const Report& older, const Report& newer);
 std::string TableOf(const std::vector<Change>& changes);
+// Why the newer report is none that an older one could be replaced by: it is
+// incomplete or in doubt, or lacks results of the older one.
+std::vector<std::string> FaultsOf(const Report& older, const Report& newer);
+// Where the two differ in what they were measured on, a line each.
+std::string NotesOnBoth(const Report& older, const Report& newer);
 
 // "12,300", "1.23", "45.6": three digits that count.
 std::string Short(double number);

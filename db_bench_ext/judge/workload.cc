@@ -13,6 +13,9 @@
 #include <system_error>
 #include <utility>
 
+#include "db_bench_ext/judge/candidates.h"
+#include "db_bench_ext/judge/text.h"
+
 namespace uringfs::bench {
 namespace {
 
@@ -27,8 +30,10 @@ template <typename Number>
 bool SetNumber(const std::string& text, Number* number) {
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
-  *number = static_cast<Number>(value);
-  return !text.empty() && *end == '\0' && value >= 0 && value < 1e9;
+  const bool is_good =
+      !text.empty() && *end == '\0' && value >= 0 && value < 1e9;
+  *number = is_good ? static_cast<Number>(value) : Number{};
+  return is_good;
 }
 
 Setter Text(std::string* field) {
@@ -92,12 +97,6 @@ std::map<std::string, Setter> SettersOf(Workload* workload) {
   };
 }
 
-std::string Trim(const std::string& text) {
-  const size_t begin = text.find_first_not_of(" \t\r");
-  const size_t end = text.find_last_not_of(" \t\r");
-  return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
-}
-
 bool SetLine(const std::map<std::string, Setter>& setters,
              const std::string& line, std::string* error) {
   const size_t colon = line.find(':');
@@ -121,6 +120,18 @@ bool SetLine(const std::map<std::string, Setter>& setters,
 bool CheckWhole(const Workload& workload, std::string* error) {
   if (workload.title.empty() || workload.run.empty()) {
     *error = "it needs a title and a run";
+    return false;
+  }
+  for (const std::string& preset : workload.presets) {
+    if (preset != "smoke" && preset != "quick" && preset != "standard" &&
+        preset != "full") {
+      *error = "there is no preset '" + preset + "'";
+      return false;
+    }
+  }
+  std::vector<Candidate> candidates;
+  if (!workload.candidates.empty() &&
+      !ChooseCandidates(workload.candidates, &candidates, error)) {
     return false;
   }
   if (workload.program == "db_bench" && workload.measure.empty()) {
@@ -192,10 +203,7 @@ bool LoadWorkloads(const std::string& directory,
   }
   std::sort(paths.begin(), paths.end());
   for (const std::filesystem::path& path : paths) {
-    std::ifstream file(path);
-    std::stringstream text;
-    text << file.rdbuf();
-    if (!ParseWorkload(path.stem().string(), text.str(),
+    if (!ParseWorkload(path.stem().string(), ReadFile(path.string()),
                        &workloads->emplace_back(), error)) {
       *error = path.string() + ": " + *error;
       return false;
@@ -205,14 +213,23 @@ bool LoadWorkloads(const std::string& directory,
 }
 
 void Apply(const Scale& scale, Workload* workload) {
+  bool has_duration = false;
   for (std::vector<std::string>* words :
        {&workload->run, &workload->prepare, &workload->beside}) {
     for (std::string& word : *words) {
+      has_duration =
+          has_duration || word.find("{seconds}") != std::string::npos;
       word = Fill(scale, std::move(word));
     }
   }
   workload->space_mb = static_cast<uint64_t>(
       static_cast<double>(workload->space_mb) * std::max(scale.numbers, 0.1));
+  if (has_duration) {
+    workload->seconds += scale.seconds - 1;
+  } else {
+    // A process takes a while to start and end.
+    workload->seconds = 0.3 + workload->seconds * scale.numbers;
+  }
 }
 
 std::vector<std::string> SplitList(const std::string& text) {

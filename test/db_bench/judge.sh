@@ -40,6 +40,11 @@ expect 2 "--benchmarks=LIST" --preset=smoke -- --sync=1
 expect 2 "there is no db_bench that runs" --db_bench="$root/none"
 expect 2 "the plugin is not built into it" --module=
 expect 2 "is no report" --page="$0"
+expect 2 "illegal value" --rounds=-1
+expect 2 "three rounds or more" --preset=smoke --fail-below=0.9
+expect 2 "nothing to compare" --workloads=fill --candidates=posix,uringfs-warm
+expect 2 "cannot write in" --preset=smoke --out=/proc/there
+expect 2 "which is not there" --workloads=small_files --programs="$root/none"
 expect 2 "cannot write in the directory" --db="$0/there"
 mkdir "$root/workloads"
 printf 'title: huge\nrun: --num=1\nmeasure: fillseq\nspace_mb: 999999999\n' \
@@ -71,6 +76,36 @@ fi
   --fail-below=0.99 >"$root/said" || fail "a report differs from itself"
 grep -q 'no difference' "$root/said" || fail "no verdict of the comparison"
 
+echo "-- two reports"
+# with_speed RATIO: the report, with a uringfs of that speed.
+with_speed() {
+  python3 - "$root/out/report.json" "$1" <<'END'
+import json, sys
+report = json.load(open(sys.argv[1]))
+report["candidates"][1]["name"] = "uringfs"
+for workload in report["workloads"]:
+    base, ours = workload["results"]
+    ours["candidate"] = "uringfs"
+    for one, other in zip(base["rounds"], ours["rounds"]):
+        other["ops_per_second"] = one["ops_per_second"] * float(sys.argv[2])
+json.dump(report, sys.stdout)
+END
+}
+with_speed 1.5 >"$root/old.json"
+with_speed 0.75 >"$root/new.json"
+compare() { "$judge" --compare "$@" >"$root/said" 2>&1; }
+compare "$root/old.json" "$root/new.json" || fail "without --fail-below"
+grep -q SLOWER "$root/said" || fail "half the speed is not slower"
+compare "$root/old.json" "$root/new.json" --fail-below=0.4 || fail "0.5 is not"
+code=0
+compare "$root/old.json" "$root/new.json" --fail-below=0.6 || code=$?
+[ $code = 1 ] || fail "half the speed is not below 0.6: $code"
+compare "$root/new.json" "$root/old.json" --fail-below=0.9 || fail "faster"
+sed 's/"complete": true/"complete": false/' "$root/old.json" >"$root/part.json"
+code=0
+compare "$root/old.json" "$root/part.json" || code=$?
+[ $code = 1 ] || fail "an incomplete report passes: $code"
+
 echo "-- flags of the user's"
 expect 0 "given" --preset=smoke --benchmarks=fillseq,overwrite --num=1000 \
   -- --value_size=10
@@ -99,4 +134,23 @@ wait "$child" || code=$?
 grep -q '"complete": false' "$root/part/report.json" ||
   fail "what was measured is not marked as a part"
 [ -z "$(ls -A "$root/db")" ] || fail "it left $(ls -A "$root/db")"
+
+echo "-- killed"
+"$judge" --module="$module" --db="$root/db" --out="$root/part" \
+  --preset=quick --workloads=sync_1x100 --rounds=50 >"$root/said" 2>&1 &
+child=$!
+for _ in $(seq 600); do
+  if compgen -G "$root/db/*/db0" >/dev/null; then break; fi
+  sleep 0.05
+done
+kill -KILL "$child"
+wait "$child" 2>/dev/null || true
+# In a file: or grep would find itself.
+printf '%s' "--db=$root/db/" >"$root/pattern"
+lives() { grep -qsF -f "$root/pattern" /proc/[0-9]*/cmdline; }
+for _ in $(seq 100); do
+  lives || break
+  sleep 0.05
+done
+! lives || fail "db_bench outlives the judge"
 echo PASSED

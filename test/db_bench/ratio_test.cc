@@ -44,6 +44,11 @@ TEST(RatioTest, RoundsThatAgreeDecide) {
   EXPECT_EQ(RatioOf({0.50, 0.55, 0.60, 0.52, 0.58}).verdict, "slower");
 }
 
+TEST(RatioTest, ARoundThatIsEvenDecidesNothing) {
+  EXPECT_EQ(RatioOf({1.5, 1.5, 1.0, 1.5, 1.5}).verdict, "no difference");
+  EXPECT_EQ(RatioOf({0.5, 0.5, 1.0, 0.5, 0.5}).verdict, "no difference");
+}
+
 TEST(RatioTest, OneRoundThatDisagreesIsNoDifference) {
   EXPECT_EQ(RatioOf({1.50, 1.55, 0.99, 1.52, 1.58}).verdict, "no difference");
 }
