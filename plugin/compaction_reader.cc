@@ -10,14 +10,18 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kIdle = std::chrono::seconds(1);
-// A read of that much is worth a stream by itself.
-constexpr size_t kLargeRead = size_t{256} << 10;
-// What may be left out between two reads that follow one another.
+// Nobody who is at work waits that long between two reads.
+constexpr auto kIdle = std::chrono::milliseconds(100);
+// What refused a stream may have passed by then.
+constexpr auto kNextTry = std::chrono::milliseconds(500);
+// So much, read one behind the other, is worth two windows; or a read of that
+// much that begins where the file does.
+constexpr uint64_t kWorthIt = uint64_t{64} << 10;
+// What a lane that is read ahead may leave out.
 constexpr uint64_t kGap = uint64_t{64} << 10;
 
-// Nobody replaces a table; if somebody did all the same, the reader that is
-// open and its path would not be the same file.
+}  // namespace
+
 bool IsStill(const std::string& path, const struct stat& file) {
   struct stat now = {};
   return ::stat(path.c_str(), &now) == 0 && now.st_dev == file.st_dev &&
@@ -26,27 +30,15 @@ bool IsStill(const std::string& path, const struct stat& file) {
          now.st_mtim.tv_nsec == file.st_mtim.tv_nsec;
 }
 
-}  // namespace
-
-bool ReadStreams::Open(const std::string& path, const struct stat& file,
-                       const std::shared_ptr<ReadStream>& stream,
-                       bool* is_hopeless) {
-  if (static_cast<uint64_t>(file.st_size) <= cached_bytes_) {
-    *is_hopeless = true;
-    return false;
-  }
+bool ReadStreams::Open(const std::string& path,
+                       const std::shared_ptr<ReadStream>& stream) {
   BufferShare memory = budget_.Take(max_bytes_, kWindowBytes, 2);
   if (memory.count() == 0) {
     Reclaim();
     memory = budget_.Take(max_bytes_, kWindowBytes, 2);
   }
-  if (memory.count() == 0) {
-    return false;
-  }
-  const Status status = ReadAhead::Open(path, kWindowBytes, &stream->ahead);
-  if (!status.ok() || !IsStill(path, file)) {
-    *is_hopeless = true;
-    stream->ahead.reset();
+  if (memory.count() == 0 ||
+      !ReadAhead::Open(path, kWindowBytes, &stream->ahead).ok()) {
     return false;
   }
   stream->memory = std::move(memory);
@@ -61,21 +53,32 @@ bool ReadStreams::Open(const std::string& path, const struct stat& file,
 // (The stream that it is done for is not among them: it is not open.)
 void ReadStreams::Reclaim() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto now = Clock::now();
-  const auto is_gone = [&](const std::weak_ptr<ReadStream>& entry) {
-    const std::shared_ptr<ReadStream> stream = entry.lock();
+  std::shared_ptr<ReadStream> oldest;
+  Clock::time_point oldest_use = Clock::now() - kIdle;
+  for (const std::weak_ptr<ReadStream>& entry : open_) {
+    std::shared_ptr<ReadStream> stream = entry.lock();
     if (stream == nullptr) {
-      return true;
+      continue;
     }
     const std::unique_lock<std::mutex> held(stream->mutex, std::try_to_lock);
-    if (!held.owns_lock() || now - stream->last_use < kIdle) {
-      return false;
+    if (held.owns_lock() && stream->ahead != nullptr &&
+        stream->last_use < oldest_use) {
+      oldest_use = stream->last_use;
+      oldest = stream;
     }
-    stream->ahead.reset();
-    stream->memory = {};
-    return true;
-  };
-  open_.erase(std::remove_if(open_.begin(), open_.end(), is_gone), open_.end());
+  }
+  if (oldest == nullptr) {
+    return;
+  }
+  const std::unique_lock<std::mutex> held(oldest->mutex, std::try_to_lock);
+  if (held.owns_lock()) {
+    oldest->ahead.reset();
+    oldest->memory = {};
+    open_.erase(std::remove_if(
+                    open_.begin(), open_.end(),
+                    [&](const auto& entry) { return entry.lock() == oldest; }),
+                open_.end());
+  }
 }
 
 CompactionReader::CompactionReader(
@@ -84,54 +87,109 @@ CompactionReader::CompactionReader(
     : FSRandomAccessFileOwnerWrapper(std::move(base)),
       path_(std::move(path)),
       file_(file),
-      streams_(std::move(streams)),
-      stream_(std::make_shared<ReadStream>()) {}
+      streams_(std::move(streams)) {}
 
 rdb::IOStatus CompactionReader::Read(uint64_t offset, size_t n,
                                      const rdb::IOOptions& options,
                                      rdb::Slice* result, char* scratch,
                                      rdb::IODebugContext* dbg) const {
   if (options.rate_limiter_priority != rocksdb::Env::IO_TOTAL &&
-      ReadAheadOf(offset, n, scratch)) {
-    *result = rdb::Slice(scratch, n);
-    return rdb::IOStatus::OK();
+      size() > streams_->cached_bytes() &&
+      !is_hopeless_.load(std::memory_order_relaxed)) {
+    Lane* const lane = TakeLane(offset, n);
+    size_t got = 0;
+    const bool is_read =
+        lane != nullptr && ReadAheadIn(lane, offset, n, scratch, &got);
+    if (lane != nullptr) {
+      GiveBack(lane);
+    }
+    if (is_read) {
+      *result = rdb::Slice(scratch, got);
+      return rdb::IOStatus::OK();
+    }
   }
   return target()->Read(offset, n, options, result, scratch, dbg);
 }
 
-bool CompactionReader::GoesOn(uint64_t offset, size_t n) const {
-  return n >= kLargeRead ||
-         (expected_ != 0 && offset >= expected_ && offset - expected_ <= kGap);
+CompactionReader::Lane* CompactionReader::LaneFor(uint64_t offset) const {
+  for (const std::unique_ptr<Lane>& lane : lanes_) {
+    const uint64_t gap = lane->went_on >= kWorthIt ? kGap : 0;
+    if (!lane->is_busy && lane->expected <= offset &&
+        offset - lane->expected <= gap) {
+      return lane.get();
+    }
+  }
+  return nullptr;
 }
 
-bool CompactionReader::ReadAheadOf(uint64_t offset, size_t n,
-                                   char* scratch) const {
-  // Two that read the same file would throw each other's windows away.
-  const std::unique_lock<std::mutex> lock(stream_->mutex, std::try_to_lock);
-  if (!lock.owns_lock() || is_hopeless_) {
-    return false;
+CompactionReader::Lane* CompactionReader::TakeLane(uint64_t offset,
+                                                   size_t n) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++reads_;
+  Lane* lane = LaneFor(offset);
+  if (lane == nullptr) {
+    // A new one, or the one that was used longest ago.
+    if (lanes_.size() < kMaxLanes) {
+      lane = lanes_.emplace_back(std::make_unique<Lane>()).get();
+    }
+    for (const std::unique_ptr<Lane>& other : lanes_) {
+      if (!other->is_busy &&
+          (lane == nullptr || other->last_use < lane->last_use)) {
+        lane = other.get();
+      }
+    }
+    if (lane == nullptr) {
+      return nullptr;
+    }
+    // One read alone is no run, however long it is.
+    lane->went_on = offset == 0 && n >= kWorthIt ? kWorthIt : 0;
+  } else {
+    lane->went_on += n;
   }
-  const bool goes_on = GoesOn(offset, n);
-  expected_ = offset + n;
-  if (!goes_on || (stream_->ahead == nullptr &&
-                   !streams_->Open(path_, file_, stream_, &is_hopeless_))) {
-    return false;
+  const bool is_worth_it = lane->went_on >= kWorthIt;
+  lane->expected = offset + n;
+  lane->last_use = reads_;
+  lane->is_busy = is_worth_it;
+  return is_worth_it ? lane : nullptr;
+}
+
+void CompactionReader::GiveBack(Lane* lane) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  lane->is_busy = false;
+}
+
+bool CompactionReader::ReadAheadIn(Lane* lane, uint64_t offset, size_t n,
+                                   char* scratch, size_t* got) const {
+  ReadStream& stream = *lane->stream;
+  const std::lock_guard<std::mutex> lock(stream.mutex);
+  const Clock::time_point now = Clock::now();
+  if (stream.ahead == nullptr) {
+    if (now < lane->no_try_before) {
+      return false;
+    }
+    if (!streams_->Open(path_, lane->stream)) {
+      lane->no_try_before = now + kNextTry;
+      return false;
+    }
+    // Nobody replaces a table; if somebody did all the same, the reader that
+    // is open and its path would not be the same file.
+    is_hopeless_.store(!IsStill(path_, file_), std::memory_order_relaxed);
   }
-  stream_->last_use = Clock::now();
-  const uint64_t before = stream_->ahead->device_bytes();
-  size_t got = 0;
-  const Status status = stream_->ahead->Read(offset, n, scratch, &got);
-  if (stream_->ahead->device_bytes() != before) {
-    streams_->stats()->ReadAhead(stream_->ahead->device_bytes() - before);
+  stream.last_use = now;
+  const uint64_t before = stream.ahead->device_bytes();
+  const bool is_good = !is_hopeless_ &&
+                       stream.ahead->Read(offset, n, scratch, got).ok() &&
+                       (*got == n || offset + *got == size());
+  if (stream.ahead->device_bytes() != before) {
+    streams_->stats()->ReadAhead(stream.ahead->device_bytes() - before);
   }
-  if (!status.ok()) {
+  if (!is_good) {
     // Errors are the base's to tell.
-    is_hopeless_ = true;
-    stream_->ahead.reset();
-    stream_->memory = {};
+    is_hopeless_.store(true, std::memory_order_relaxed);
+    stream.ahead.reset();
+    stream.memory = {};
   }
-  // So is the end of the file.
-  return status.ok() && got == n;
+  return is_good;
 }
 
 }  // namespace uringfs

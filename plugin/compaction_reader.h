@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <uringfs/read_ahead.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -27,7 +28,10 @@
 
 namespace uringfs {
 
-// One file being read ahead. THREADS: guarded by its mutex.
+// Whether `path` names the file that `file` describes, unchanged.
+bool IsStill(const std::string& path, const struct stat& file);
+
+// A file being read ahead from some place on. Guarded by its mutex.
 struct ReadStream {
   std::mutex mutex;
   // Null before it is opened, and after its memory was taken back.
@@ -40,6 +44,8 @@ struct ReadStream {
 class ReadStreams {
  public:
   static constexpr uint32_t kWindowBytes = 1 << 20;
+  // Less memory than that is of no use.
+  static constexpr uint64_t kMinBytes = uint64_t{2} * kWindowBytes;
 
   // `max_bytes`: of memory. Files up to `cached_bytes` are left alone: they
   // were written through the page cache.
@@ -49,20 +55,20 @@ class ReadStreams {
         cached_bytes_(cached_bytes),
         stats_(std::move(stats)) {}
 
-  // Opens a stream that is not open, of the file that `path` names now and
-  // `file` describes. False if there is no memory for it, or it cannot be:
-  // `*is_hopeless` then, if it never can.
+  // Opens a stream that is not open. False if there is no memory for it, or
+  // the file cannot be read so: later perhaps.
   // REQUIRES: stream->mutex is held.
-  bool Open(const std::string& path, const struct stat& file,
-            const std::shared_ptr<ReadStream>& stream, bool* is_hopeless);
+  bool Open(const std::string& path, const std::shared_ptr<ReadStream>& stream);
 
+  uint64_t cached_bytes() const { return cached_bytes_; }
   FsStats* stats() const { return stats_.get(); }
   // Memory of the streams that are open.
   uint64_t in_use() const { return budget_.in_use(); }
 
  private:
-  // Takes memory back from streams that nobody has read for a while: a table
-  // stays open when the compaction that read it is over.
+  // Takes memory back from the stream that was read longest ago: a table stays
+  // open when the compaction that read it is over. Does nothing if all were
+  // read a moment ago.
   void Reclaim();
 
   const uint64_t max_bytes_;
@@ -73,8 +79,9 @@ class ReadStreams {
   std::vector<std::weak_ptr<ReadStream>> open_;  // guarded by mutex_
 };
 
-// A table as every reader knows it, but for what compactions read of it.
-// THREADS: any.
+// A table as every reader knows it, but for what compactions read of it. They
+// may be several, each in its own part of the table, and each in a lane of its
+// own: a lane that has gone on long enough is read ahead. THREADS: any.
 class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
  public:
   // `base` reads the file that `path` names and `file` describes, which no
@@ -88,19 +95,37 @@ class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
                      rdb::IODebugContext* dbg) const override;
 
  private:
-  // Whether a read there goes on where the last one ended.
-  // REQUIRES: stream_->mutex is held.
-  bool GoesOn(uint64_t offset, size_t n) const;
+  static constexpr size_t kMaxLanes = 8;
+
+  struct Lane {
+    // Guarded by mutex_.
+    bool is_busy = false;
+    uint64_t expected = 0;  // where the next read of it begins
+    uint64_t went_on = 0;   // bytes read one behind the other
+    uint64_t last_use = 0;  // a count of reads
+    // Whoever made it busy.
+    std::shared_ptr<ReadStream> stream = std::make_shared<ReadStream>();
+    std::chrono::steady_clock::time_point no_try_before;
+  };
+
+  uint64_t size() const { return static_cast<uint64_t>(file_.st_size); }
+  // The lane that goes on at `offset`, busy now, if it is worth reading ahead.
+  // Else null, and some lane remembers the read.
+  Lane* TakeLane(uint64_t offset, size_t n) const;
+  // REQUIRES: mutex_ is held.
+  Lane* LaneFor(uint64_t offset) const;
+  void GiveBack(Lane* lane) const;
   // False if somebody else has to read it.
-  bool ReadAheadOf(uint64_t offset, size_t n, char* scratch) const;
+  bool ReadAheadIn(Lane* lane, uint64_t offset, size_t n, char* scratch,
+                   size_t* got) const;
 
   const std::string path_;
   const struct stat file_;
   const std::shared_ptr<ReadStreams> streams_;
-  const std::shared_ptr<ReadStream> stream_;
-  // Guarded by stream_->mutex.
-  mutable uint64_t expected_ = 0;
-  mutable bool is_hopeless_ = false;
+  mutable std::atomic<bool> is_hopeless_{false};
+  mutable std::mutex mutex_;
+  mutable uint64_t reads_ = 0;                        // guarded by mutex_
+  mutable std::vector<std::unique_ptr<Lane>> lanes_;  // guarded by mutex_
 };
 
 }  // namespace uringfs

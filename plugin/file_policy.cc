@@ -38,6 +38,8 @@ bool EndMayBeTorn(const rdb::FileOptions& options) {
   return options.io_options.property_bag.count(kEndMayBeTorn) > 0;
 }
 
+bool IsBlobName(const std::string& path) { return EndsWith(path, ".blob"); }
+
 bool IsWalName(const std::string& path) {
   const std::string name = path.substr(path.find_last_of('/') + 1);
   const std::string suffix = ".log";
@@ -54,7 +56,7 @@ std::string DirectoryOf(const std::string& path) {
 }
 
 bool IsJobOutput(const std::string& path, const rdb::FileOptions& options) {
-  const bool may_be = !URINGFS_ROCKSDB_GE(11, 0) || !EndsWith(path, ".blob");
+  const bool may_be = !URINGFS_ROCKSDB_GE(11, 0) || !IsBlobName(path);
   return may_be && options.io_options.type == rdb::IOType::kData;
 }
 

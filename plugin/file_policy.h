@@ -43,6 +43,9 @@ bool IsJobOutput(const std::string& path, const rdb::FileOptions& options);
 // By the name alone: `NNNNNN.log`.
 bool IsWalName(const std::string& path);
 
+// `NNNNNN.blob`.
+bool IsBlobName(const std::string& path);
+
 // As dirname(3): "." if there is no slash in `path`.
 std::string DirectoryOf(const std::string& path);
 

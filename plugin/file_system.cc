@@ -20,7 +20,8 @@ std::shared_ptr<ReadStreams> MakeReadStreams(
   if (options.compaction_reads == CompactionReads::kCached ||
       options.data_cache == DataCache::kWarm ||
       options.direct_io == DirectIo::kOff ||
-      options.io_engine == IoEngine::kPwrite) {
+      options.io_engine == IoEngine::kPwrite ||
+      options.max_buffer_bytes < ReadStreams::kMinBytes) {
     return nullptr;
   }
   return std::make_shared<ReadStreams>(options.max_buffer_bytes,
@@ -54,24 +55,27 @@ rdb::IOStatus UringFileSystem::NewRandomAccessFile(
     const std::string& path, const rdb::FileOptions& options,
     std::unique_ptr<rdb::FSRandomAccessFile>* result,
     rdb::IODebugContext* dbg) {
+  struct stat file = {};
+  const bool may_read_ahead =
+      MayReadAhead(path, options) && ::stat(path.c_str(), &file) == 0;
   rdb::IOStatus status = NewReader<LiveRandomAccessFile, ViewRandomAccessFile>(
       path, options, target()->NewRandomAccessFile(path, options, result, dbg),
       result, dbg);
-  struct stat file = {};
-  // One that was live and is no longer is a file like any other by now.
-  if (status.ok() && MayReadAhead(path, options) &&
-      LiveFiles::OfProcess().Find(path) == nullptr &&
-      ::stat(path.c_str(), &file) == 0) {
+  // One that was live and is no longer is a file like any other by now. And
+  // what was opened is what the path named before and names behind.
+  if (status.ok() && may_read_ahead &&
+      LiveFiles::OfProcess().Find(path) == nullptr && IsStill(path, file)) {
     result->reset(
         new CompactionReader(std::move(*result), path, file, read_streams_));
   }
   return status;
 }
 
+// RocksDB tags no reads of blob files.
 bool UringFileSystem::MayReadAhead(const std::string& path,
                                    const rdb::FileOptions& options) const {
   return read_streams_ != nullptr && !options.use_mmap_reads &&
-         !options.use_direct_reads &&
+         !options.use_direct_reads && !IsBlobName(path) &&
          Classify(path, rdb::FileOptions()) == FileKind::kData;
 }
 

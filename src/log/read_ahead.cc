@@ -192,7 +192,12 @@ void ReadAheadFile::Start(Window* window, uint64_t begin) {
 void ReadAheadFile::Submit(Piece* piece) {
   // What the ring does not take is read when it is needed.
   piece->result = -EAGAIN;
-  if (!queue_->PrepareRead(fd_, piece->memory, piece->offset, piece)) {
+  const auto prepare = [&] {
+    return queue_->PrepareRead(fd_, piece->memory, piece->offset, piece);
+  };
+  // A queue full of requests that the kernel did not take, and that do nothing
+  // now, gets empty only if they are submitted once more.
+  if (!prepare() && (queue_->Submit() != 0 || !prepare())) {
     return;
   }
   if (queue_->Submit() != 0) {

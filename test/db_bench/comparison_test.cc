@@ -62,7 +62,7 @@ class FakeRuns : public Runs {
 
  private:
   const std::string directory_ = "here";
-  const DiskFacts disk_;
+  DiskFacts disk_;
 };
 
 class ComparisonTest : public testing::Test {

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "src/base/aligned_buffer.h"
+#include "src/device/uring_queue.h"
 #include "src/log/read_ahead_on.h"
 #include "test/device/device_maker.h"
 #include "test/device/fault_sys.h"
@@ -176,6 +177,19 @@ TEST_F(ReadAheadTest, WhatTheRingDoesNotTakeIsReadAllTheSame) {
       ExpectWhole(reader.get(), 10000);
     }
   }
+}
+
+// As many as the queue holds are left in it; it is used again all the same.
+TEST_F(ReadAheadTest, ARingThatTookNothingForLongIsUsedAgain) {
+  Write(3 * kWindow);
+  const auto reader = MustOpenOnFaults();
+  sys_.ScriptNext(Call::kRingSubmit, -EAGAIN, UringQueue::kEntries);
+  while (sys_.calls(Call::kRingSubmit) < 2 * UringQueue::kEntries) {
+    const uint64_t before = sys_.calls(Call::kRingSubmit);
+    ExpectWhole(reader.get(), 100000);
+    ASSERT_GT(sys_.calls(Call::kRingSubmit), before) << "nobody tries any more";
+  }
+  EXPECT_GT(sys_.calls(Call::kRingResult), 0u);
 }
 
 TEST_F(ReadAheadTest, AnErrorIsToldAndTheNextCallTriesAgain) {
