@@ -72,8 +72,7 @@ void ReadStreams::Reclaim() {
   }
   const std::unique_lock<std::mutex> held(oldest->mutex, std::try_to_lock);
   if (held.owns_lock()) {
-    oldest->ahead.reset();
-    oldest->memory = {};
+    oldest->Close();
     open_.erase(std::remove_if(
                     open_.begin(), open_.end(),
                     [&](const auto& entry) { return entry.lock() == oldest; }),
@@ -94,7 +93,6 @@ rdb::IOStatus CompactionReader::Read(uint64_t offset, size_t n,
                                      rdb::Slice* result, char* scratch,
                                      rdb::IODebugContext* dbg) const {
   if (options.rate_limiter_priority != rocksdb::Env::IO_TOTAL &&
-      size() > streams_->cached_bytes() &&
       !is_hopeless_.load(std::memory_order_relaxed)) {
     Lane* const lane = TakeLane(offset, n);
     size_t got = 0;
@@ -186,8 +184,7 @@ bool CompactionReader::ReadAheadIn(Lane* lane, uint64_t offset, size_t n,
   if (!is_good) {
     // Errors are the base's to tell.
     is_hopeless_.store(true, std::memory_order_relaxed);
-    stream.ahead.reset();
-    stream.memory = {};
+    stream.Close();
   }
   return is_good;
 }

@@ -33,6 +33,11 @@ bool IsStill(const std::string& path, const struct stat& file);
 
 // A file being read ahead from some place on. Guarded by its mutex.
 struct ReadStream {
+  void Close() {
+    ahead.reset();
+    memory = {};
+  }
+
   std::mutex mutex;
   // Null before it is opened, and after its memory was taken back.
   std::unique_ptr<ReadAhead> ahead;
@@ -47,20 +52,15 @@ class ReadStreams {
   // Less memory than that is of no use.
   static constexpr uint64_t kMinBytes = uint64_t{2} * kWindowBytes;
 
-  // `max_bytes`: of memory. Files up to `cached_bytes` are left alone: they
-  // were written through the page cache.
-  ReadStreams(uint64_t max_bytes, uint64_t cached_bytes,
-              std::shared_ptr<FsStats> stats)
-      : max_bytes_(max_bytes),
-        cached_bytes_(cached_bytes),
-        stats_(std::move(stats)) {}
+  // `max_bytes`: of memory.
+  ReadStreams(uint64_t max_bytes, std::shared_ptr<FsStats> stats)
+      : max_bytes_(max_bytes), stats_(std::move(stats)) {}
 
   // Opens a stream that is not open. False if there is no memory for it, or
   // the file cannot be read so: later perhaps.
   // REQUIRES: stream->mutex is held.
   bool Open(const std::string& path, const std::shared_ptr<ReadStream>& stream);
 
-  uint64_t cached_bytes() const { return cached_bytes_; }
   FsStats* stats() const { return stats_.get(); }
   // Memory of the streams that are open.
   uint64_t in_use() const { return budget_.in_use(); }
@@ -72,7 +72,6 @@ class ReadStreams {
   void Reclaim();
 
   const uint64_t max_bytes_;
-  const uint64_t cached_bytes_;
   const std::shared_ptr<FsStats> stats_;
   BufferBudget budget_;
   std::mutex mutex_;

@@ -24,8 +24,7 @@ std::shared_ptr<ReadStreams> MakeReadStreams(
       options.max_buffer_bytes < ReadStreams::kMinBytes) {
     return nullptr;
   }
-  return std::make_shared<ReadStreams>(options.max_buffer_bytes,
-                                       options.data_cached_bytes, stats);
+  return std::make_shared<ReadStreams>(options.max_buffer_bytes, stats);
 }
 
 }  // namespace
@@ -56,8 +55,10 @@ rdb::IOStatus UringFileSystem::NewRandomAccessFile(
     std::unique_ptr<rdb::FSRandomAccessFile>* result,
     rdb::IODebugContext* dbg) {
   struct stat file = {};
-  const bool may_read_ahead =
-      MayReadAhead(path, options) && ::stat(path.c_str(), &file) == 0;
+  // A shorter one was written through the page cache.
+  const bool may_read_ahead = MayReadAhead(path, options) &&
+                              ::stat(path.c_str(), &file) == 0 &&
+                              file.st_size > off_t{options_.data_cached_bytes};
   rdb::IOStatus status = NewReader<LiveRandomAccessFile, ViewRandomAccessFile>(
       path, options, target()->NewRandomAccessFile(path, options, result, dbg),
       result, dbg);

@@ -15,6 +15,9 @@
 #include <cstring>
 #include <thread>
 
+#include "db_bench_ext/judge/seconds.h"
+#include "db_bench_ext/judge/text.h"
+
 namespace uringfs::bench {
 namespace {
 
@@ -23,10 +26,6 @@ using Clock = std::chrono::steady_clock;
 // Often enough for a run of a second; db_bench takes its own times.
 constexpr auto kPause = std::chrono::milliseconds(5);
 constexpr double kKindSeconds = 3;
-
-double SecondsSince(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 double SecondsOf(const timeval& time) {
   return static_cast<double>(time.tv_sec) +
@@ -107,7 +106,7 @@ bool Child::Start(const Command& command, std::string* error) {
     Become(command, argv.data(), variables.data(), parent);
   }
   if (process_ < 0) {
-    *error = std::string("fork: ") + std::strerror(errno);
+    *error = ErrnoText("fork", errno);
     return false;
   }
   // Both do it, whoever comes first.

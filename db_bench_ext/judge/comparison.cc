@@ -6,7 +6,6 @@
 #include <functional>
 #include <numeric>
 #include <random>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -23,17 +22,19 @@ class Contest {
           Progress* progress)
       : plan_(plan),
         workload_(workload),
-        candidates_(plan.CandidatesOf(workload)),
         limits_(limits),
         runner_(runner),
         progress_(progress),
-        random_(plan.seed ^ std::hash<std::string>()(workload.name)),
-        order_(candidates_.size()),
-        has_failed_(candidates_.size(), false) {
-    std::iota(order_.begin(), order_.end(), 0);
-    for (const Candidate& candidate : candidates_) {
-      results_.emplace_back().candidate = candidate.name;
+        random_(plan.seed ^ std::hash<std::string>()(workload.name)) {
+    for (const Candidate& candidate : plan.CandidatesOf(workload)) {
+      Entrant& entrant = entrants_.emplace_back();
+      entrant.candidate = candidate;
+      entrant.result.candidate = candidate.name;
+      entrant.db =
+          runner->directory() + "/db" + std::to_string(entrants_.size() - 1);
     }
+    order_.resize(entrants_.size());
+    std::iota(order_.begin(), order_.end(), 0);
   }
 
   void Run(const std::atomic<bool>& stop) {
@@ -43,23 +44,38 @@ class Contest {
       position_ = 0;
       for (const size_t which : order_) {
         ++position_;
-        if (!stop && !has_failed_[which]) {
-          RunOne(round, which, stop);
+        if (!stop && !entrants_[which].has_failed) {
+          RunOne(round, &entrants_[which], stop);
         }
       }
     }
-    for (size_t i = 0; i < candidates_.size(); ++i) {
-      runner_->Remove(DatabaseOf(i));
+    for (const Entrant& entrant : entrants_) {
+      runner_->Remove(entrant.db);
     }
   }
 
-  std::vector<CandidateResult> TakeResults() { return std::move(results_); }
+  std::vector<CandidateResult> TakeResults() {
+    std::vector<CandidateResult> results;
+    for (Entrant& entrant : entrants_) {
+      results.push_back(std::move(entrant.result));
+    }
+    return results;
+  }
   bool has_failed() const {
-    return std::find(has_failed_.begin(), has_failed_.end(), true) !=
-           has_failed_.end();
+    return std::any_of(
+        entrants_.begin(), entrants_.end(),
+        [](const Entrant& entrant) { return entrant.has_failed; });
   }
 
  private:
+  struct Entrant {
+    Candidate candidate;
+    std::string db;
+    CandidateResult result;
+    bool has_database = false;
+    bool has_failed = false;
+  };
+
   // Shuffled anew for every other round, and the other way round in between:
   // nobody is the first one more often than the last.
   void NextOrder(uint32_t round) {
@@ -70,38 +86,30 @@ class Contest {
     }
   }
 
-  std::string DatabaseOf(size_t which) const {
-    return runner_->directory() + "/db" + std::to_string(which);
-  }
-
   // Round 0 does not count.
-  void RunOne(uint32_t round, size_t which, const std::atomic<bool>& stop) {
-    const Candidate& candidate = candidates_[which];
+  void RunOne(uint32_t round, Entrant* entrant, const std::atomic<bool>& stop) {
     progress_->Begin(
-        workload_.name + ": " + candidate.name +
+        workload_.name + ": " + entrant->candidate.name +
             (round == 0 ? ", warm-up"
                         : ", round " + std::to_string(round) + " of " +
                               std::to_string(plan_.rounds)),
         workload_.seconds);
-    const bool has_database =
-        workload_.keeps_database && was_prepared_.count(which) != 0;
     // The same keys for all candidates of a round.
     const RunOutcome outcome =
-        runner_->RunOnce(workload_, candidate, DatabaseOf(which), !has_database,
-                         plan_.seed + round);
-    if (!workload_.keeps_database) {
-      runner_->Remove(DatabaseOf(which));
+        runner_->RunOnce(workload_, entrant->candidate, entrant->db,
+                         !entrant->has_database, plan_.seed + round);
+    entrant->has_database = workload_.keeps_database;
+    if (!entrant->has_database) {
+      runner_->Remove(entrant->db);
     }
-    was_prepared_.insert(which);
-    CandidateResult& result = results_[which];
-    result.command = outcome.command;
+    entrant->result.command = outcome.command;
     if (!outcome.is_ok) {
       if (!stop) {
-        has_failed_[which] = true;
-        result.doubts.push_back("it failed: " + outcome.error);
+        entrant->has_failed = true;
+        entrant->result.doubts.push_back("it failed: " + outcome.error);
       }
     } else if (round > 0) {
-      Add(outcome, &result);
+      Add(outcome, &entrant->result);
     }
   }
 
@@ -122,15 +130,12 @@ class Contest {
 
   const Plan& plan_;
   const Workload& workload_;
-  const std::vector<Candidate> candidates_;
   const std::optional<DiskLimits>& limits_;
   Runs* const runner_;
   Progress* const progress_;
   std::mt19937_64 random_;
+  std::vector<Entrant> entrants_;
   std::vector<size_t> order_;
-  std::vector<CandidateResult> results_;
-  std::vector<bool> has_failed_;
-  std::set<size_t> was_prepared_;
   uint32_t position_ = 0;
 };
 
@@ -143,8 +148,7 @@ void SetLimit(const std::string& limit, const DiskLimits& limits,
     for (const WriteRate& rate : limits.direct_write) {
       best = std::max(best, rate.bytes_per_second);
     }
-    result->limit = {"bytes by direct writes", best};
-    result->limits_bytes = true;
+    result->limit = {"bytes by direct writes", best, /*is_of_bytes=*/true};
   } else if (limit == "random_read") {
     double best = 0;
     for (const ReadRate& rate : limits.random_read) {

@@ -16,7 +16,6 @@
 #include <memory>
 #include <sstream>
 #include <string_view>
-#include <system_error>
 #include <thread>
 #include <vector>
 

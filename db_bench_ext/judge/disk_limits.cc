@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "db_bench_ext/judge/raw_append.h"
+#include "db_bench_ext/judge/seconds.h"
 #include "db_bench_ext/judge/text.h"
 #include "db_bench_ext/judge/transfers.h"
 

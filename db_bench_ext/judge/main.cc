@@ -18,13 +18,13 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
-#include <sstream>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "db_bench_ext/judge/comparison.h"
 #include "db_bench_ext/judge/page.h"
+#include "db_bench_ext/judge/seconds.h"
 #include "db_bench_ext/judge/syncs.h"
 #include "db_bench_ext/judge/table.h"
 #include "db_bench_ext/judge/text.h"
@@ -307,9 +307,7 @@ int RunPlan(const Plan& plan, const Preset& preset) {
                         report.limits->notes.end());
     all_ran = Compare(plan, g_stop, &runner, &progress, &report);
   }
-  report.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
-          .count();
+  report.seconds = SecondsSince(begin);
   if (!runner.cache_note().empty()) {
     report.notes.push_back(runner.cache_note());
   }

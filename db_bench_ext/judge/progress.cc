@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "db_bench_ext/judge/seconds.h"
+
 namespace uringfs::bench {
 namespace {
 
@@ -20,13 +22,16 @@ Progress::Progress(double seconds)
       planned_(seconds),
       told_(begin_ - kTellEvery) {}
 
-Progress::~Progress() { Clear(); }
+Progress::~Progress() {
+  if (is_terminal_) {
+    std::fputs("\r\033[K", stderr);
+    std::fflush(stderr);
+  }
+}
 
 // By the plan at first, and by how far the plan was off more and more.
 double Progress::SecondsLeft() const {
-  const double passed =
-      std::chrono::duration<double>(Clock::now() - begin_).count();
-  const double off = (passed + 10) / (done_ + 10);
+  const double off = (SecondsSince(begin_) + 10) / (done_ + 10);
   return std::max(0.0, planned_ - done_) * off;
 }
 
@@ -44,13 +49,6 @@ void Progress::Begin(const std::string& what, double seconds) {
                static_cast<int>(100 * std::min(1.0, done_ / planned_)),
                left / 60, left % 60, what.c_str(), is_terminal_ ? "" : "\n");
   std::fflush(stderr);
-}
-
-void Progress::Clear() {
-  if (is_terminal_) {
-    std::fputs("\r\033[K", stderr);
-    std::fflush(stderr);
-  }
 }
 
 }  // namespace uringfs::bench

@@ -15,14 +15,13 @@ class Progress {
  public:
   // `seconds`: what all of it will take, by estimate.
   explicit Progress(double seconds);
+  // Takes the line away, for other output.
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
   // `seconds`: the estimate of what begins now; what was begun before is done.
   void Begin(const std::string& what, double seconds);
-  // Takes the line away, for other output.
-  void Clear();
 
  private:
   double SecondsLeft() const;

@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 
+#include "db_bench_ext/judge/seconds.h"
 #include "db_bench_ext/judge/text.h"
 
 namespace uringfs::bench {
@@ -93,10 +93,6 @@ bool AppendOnce(int fd, const Way& way, const char* block, uint64_t begin,
 }
 
 }  // namespace
-
-double SecondsSince(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 AlignedMemory::AlignedMemory(size_t bytes)
     : data_(static_cast<char*>(std::aligned_alloc(

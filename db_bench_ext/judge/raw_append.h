@@ -23,9 +23,6 @@ namespace uringfs::bench {
 // What addresses, offsets and lengths of direct I/O are multiples of.
 inline constexpr uint64_t kBlockBytes = 4096;
 
-// "what: the errno in words".
-double SecondsSince(std::chrono::steady_clock::time_point begin);
-
 // Block-aligned memory; data() is null if there was none.
 class AlignedMemory {
  public:

@@ -92,8 +92,8 @@ std::optional<double> PartOfLimit(const WorkloadResult& workload,
   if (!workload.limit || workload.limit->per_second <= 0) {
     return std::nullopt;
   }
-  const std::optional<double> reached =
-      MedianOf(result, workload.limits_bytes ? UserBytesPerSecondOf : OpsOf);
+  const std::optional<double> reached = MedianOf(
+      result, workload.limit->is_of_bytes ? UserBytesPerSecondOf : OpsOf);
   return reached ? std::optional<double>(*reached / workload.limit->per_second)
                  : std::nullopt;
 }

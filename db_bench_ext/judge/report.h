@@ -70,6 +70,8 @@ struct CandidateResult {
 struct WorkloadLimit {
   std::string what;
   double per_second = 0;
+  // Whether it is one of bytes: then user bytes are held against it.
+  bool is_of_bytes = false;
 };
 
 struct WorkloadResult {
@@ -80,8 +82,6 @@ struct WorkloadResult {
   // What the ratios are of: "ops_per_second" or "p99_us".
   std::string metric;
   std::optional<WorkloadLimit> limit;
-  // Whether the limit is one of bytes: then user bytes are held against it.
-  bool limits_bytes = false;
   std::vector<CandidateResult> results;
 };
 

@@ -184,7 +184,7 @@ Json ToJson(const WorkloadResult& workload) {
   if (workload.limit) {
     limit = {{"what", workload.limit->what},
              {"per_second", workload.limit->per_second},
-             {"of_bytes", workload.limits_bytes}};
+             {"of_bytes", workload.limit->is_of_bytes}};
   }
   return {{"name", workload.name},         {"title", workload.title},
           {"isolates", workload.isolates}, {"unit", workload.unit},
@@ -199,8 +199,8 @@ void FromJson(const Json& json, WorkloadResult* workload) {
   workload->unit = json.at("unit");
   workload->metric = json.at("metric");
   if (const Json& limit = json.at("limit"); !limit.is_null()) {
-    workload->limit = {limit.at("what"), limit.at("per_second")};
-    workload->limits_bytes = limit.at("of_bytes");
+    workload->limit = {limit.at("what"), limit.at("per_second"),
+                       limit.at("of_bytes")};
   }
   for (const Json& result : json.at("results")) {
     FromJson(result, &workload->results.emplace_back());

@@ -4,10 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "db_bench_ext/judge/text.h"
@@ -168,9 +165,6 @@ bool Runner::Prepare(const Workload& workload, const Candidate& candidate,
 
 bool Runner::StartBeside(const Workload& workload, Child* child,
                          RunOutcome* outcome) const {
-  if (workload.beside.empty()) {
-    return true;
-  }
   Command command;
   command.directory = directory_;
   command.output = Path("beside.output");
@@ -254,16 +248,15 @@ RunOutcome Runner::RunOnce(const Workload& workload, const Candidate& candidate,
     return outcome;
   }
   SettleDisk(!workload.is_warm);
-  Child beside;
-  if (!StartBeside(workload, &beside, &outcome)) {
+  if (workload.beside.empty()) {
+    Measure(workload, candidate, db, seed, &outcome);
     return outcome;
   }
-  if (!workload.beside.empty()) {
-    // Until it compacts; a stop ends it.
+  Child beside;
+  if (StartBeside(workload, &beside, &outcome)) {
+    // Until it compacts.
     beside.Wait(kBesideSeconds, stop_, /*ends_it=*/false);
-  }
-  Measure(workload, candidate, db, seed, &outcome);
-  if (!workload.beside.empty()) {
+    Measure(workload, candidate, db, seed, &outcome);
     if (outcome.is_ok && !beside.is_running()) {
       outcome.is_ok = false;
       outcome.error = "the program beside it ended before it did\n" +

@@ -6,11 +6,11 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 
 #include "db_bench_ext/judge/disk_facts.h"
+#include "db_bench_ext/judge/text.h"
 
 namespace uringfs::bench {
 
@@ -34,8 +34,8 @@ bool WorkDirectory::Make(const std::string& parent, std::string* error) {
   }
   std::string name = (whole / "uringfs_bench.XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) {
-    *error = "cannot write in the directory " + parent + " (" +
-             std::strerror(errno) + "); give another one by --db=DIR";
+    *error = ErrnoText("cannot write in the directory " + parent, errno) +
+             "; give another one by --db=DIR";
     return false;
   }
   path_ = name;

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <sstream>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "db_bench_ext/judge/candidates.h"
+#include "db_bench_ext/judge/plan.h"
 #include "db_bench_ext/judge/text.h"
 
 namespace uringfs::bench {
@@ -123,9 +123,7 @@ bool CheckWhole(const Workload& workload, std::string* error) {
     return false;
   }
   for (const std::string& preset : workload.presets) {
-    if (preset != "smoke" && preset != "quick" && preset != "standard" &&
-        preset != "full") {
-      *error = "there is no preset '" + preset + "'";
+    if (FindPreset(preset, error) == nullptr) {
       return false;
     }
   }

@@ -6,9 +6,6 @@
 #include "db_bench_ext/judge/disk_limits.h"
 
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +19,7 @@
 #include <thread>
 
 #include "db_bench_ext/judge/raw_append.h"
+#include "test/support/forbid.h"
 #include "test/support/temp_dir.h"
 
 namespace uringfs::test {
@@ -135,19 +133,6 @@ TEST(DiskLimitsTest, StopEndsItEarly) {
   EXPECT_LT(Clock::now() - begin, std::chrono::seconds(60));
   EXPECT_NE(NotesOf(limits), "");
   EXPECT_TRUE(IsEmpty(dir.path()));
-}
-
-// From here on this process gets `error` from system call `number`.
-bool Forbid(unsigned number, unsigned error) {
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog filter = {4, program};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
 // How a child process ends.

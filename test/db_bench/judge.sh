@@ -119,14 +119,19 @@ expect 0 "sync" --preset=smoke --workloads=sync_1x100
 echo "-- a run that fails"
 expect 1 "it failed" --preset=smoke --benchmarks=fillseq,nonsense --num=10
 
+# begin_long: a run of minutes in the background, $child, and under way.
+begin_long() {
+  "$judge" --module="$module" --db="$root/db" --out="$root/part" \
+    --preset=quick --workloads=sync_1x100 --rounds=50 >"$root/said" 2>&1 &
+  child=$!
+  for _ in $(seq 600); do
+    if compgen -G "$root/db/*/db0" >/dev/null; then break; fi
+    sleep 0.05
+  done
+}
+
 echo "-- interrupted"
-"$judge" --module="$module" --db="$root/db" --out="$root/part" \
-  --preset=quick --workloads=sync_1x100 --rounds=50 >"$root/said" 2>&1 &
-child=$!
-for _ in $(seq 600); do
-  if compgen -G "$root/db/*/db0" >/dev/null; then break; fi
-  sleep 0.05
-done
+begin_long
 kill -INT "$child"
 code=0
 wait "$child" || code=$?
@@ -136,13 +141,7 @@ grep -q '"complete": false' "$root/part/report.json" ||
 [ -z "$(ls -A "$root/db")" ] || fail "it left $(ls -A "$root/db")"
 
 echo "-- killed"
-"$judge" --module="$module" --db="$root/db" --out="$root/part" \
-  --preset=quick --workloads=sync_1x100 --rounds=50 >"$root/said" 2>&1 &
-child=$!
-for _ in $(seq 600); do
-  if compgen -G "$root/db/*/db0" >/dev/null; then break; fi
-  sleep 0.05
-done
+begin_long
 kill -KILL "$child"
 wait "$child" 2>/dev/null || true
 # In a file: or grep would find itself.

@@ -89,7 +89,7 @@ TEST(ReportTest, LimitsAreOfOperationsOrOfBytes) {
   EXPECT_FALSE(PartOfLimit(workload, workload.results[1]).has_value());
   workload.limit = {"durable overwrites", 400};
   EXPECT_DOUBLE_EQ(PartOfLimit(workload, workload.results[1]).value(), 0.5);
-  workload.limits_bytes = true;
+  workload.limit->is_of_bytes = true;
   EXPECT_DOUBLE_EQ(PartOfLimit(workload, workload.results[1]).value(), 50);
 }
 

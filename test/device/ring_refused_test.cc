@@ -5,10 +5,6 @@
 // its own, since none of them can be taken back.
 
 #include <gtest/gtest.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -21,6 +17,7 @@
 #include <string>
 
 #include "test/device/device_maker.h"
+#include "test/support/forbid.h"
 
 namespace uringfs::test {
 namespace {
@@ -53,19 +50,6 @@ std::string InChild(const std::function<std::string()>& body) {
     wrong += " child died: " + std::to_string(status);
   }
   return wrong;
-}
-
-// From here on this process gets `error` from system call `number`.
-bool Forbid(unsigned number, unsigned error) {
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog filter = {4, program};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
 // Opens a file, writes to it, and tells what is wrong with the outcome.

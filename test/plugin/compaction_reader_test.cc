@@ -217,7 +217,7 @@ TEST_F(CompactionReaderTest, TheEndOfTheFileIsNotReadAgain) {
   const CountingFile& counts = *counting;
   const CompactionReader reader(
       std::move(counting), dir_.File("000001.sst"), file,
-      std::make_shared<ReadStreams>(ReadStreams::kMinBytes, 0,
+      std::make_shared<ReadStreams>(ReadStreams::kMinBytes,
                                     std::make_shared<FsStats>()));
   ReadWhole(reader, 2 << 20, Tagged());
   EXPECT_EQ(counts.reads, 0);
@@ -279,7 +279,7 @@ TEST_F(CompactionReaderTest, MemoryIsCappedAndComesBack) {
   NeedReadAhead();
   constexpr uint64_t kMost = 3 * 2 * ReadStreams::kWindowBytes;
   const auto stats = std::make_shared<FsStats>();
-  const auto streams = std::make_shared<ReadStreams>(kMost, 0, stats);
+  const auto streams = std::make_shared<ReadStreams>(kMost, stats);
   Write("000001.sst", kBytes);
   const std::string path = dir_.File("000001.sst");
   struct stat file = {};
