@@ -2,7 +2,8 @@
 //
 // Page-aligned anonymous memory for direct writes. It reads as zeros when new
 // and is not inherited by fork: a child that touched a page under direct I/O
-// would move the write to a copy.
+// would move the write to a copy. From 2 MiB on it is of huge pages, where the
+// system has some for who asks (transparent_hugepage).
 
 #ifndef URINGFS_BASE_ALIGNED_BUFFER_H_
 #define URINGFS_BASE_ALIGNED_BUFFER_H_

@@ -10,7 +10,9 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <utility>
+#include <vector>
 
 #include "src/base/align.h"
 
@@ -32,6 +34,45 @@ TEST(AlignedBufferTest, IsPageAlignedRoundedUpAndZero) {
                             [](char c) { return c == 0; }));
     std::memset(buffer.data(), 'x', buffer.bytes());
   }
+}
+
+// Else the kernel could not make one of its huge pages of it.
+TEST(AlignedBufferTest, LargeOnesBeginAtAHugePage) {
+  constexpr size_t kHuge = size_t{2} << 20;
+  for (size_t bytes : {kHuge, kHuge + 1, 2 * kHuge + 3 * kPageBytes}) {
+    AlignedBuffer buffers[3];
+    for (AlignedBuffer& buffer : buffers) {
+      ASSERT_TRUE(AlignedBuffer::Allocate(bytes, &buffer).ok());
+      EXPECT_EQ(buffer.bytes(), AlignUp(bytes, kPageBytes));
+      EXPECT_TRUE(IsAligned(reinterpret_cast<uintptr_t>(buffer.data()), kHuge));
+      EXPECT_TRUE(std::all_of(buffer.data(), buffer.data() + buffer.bytes(),
+                              [](char c) { return c == 0; }));
+      std::memset(buffer.data(), 'x', buffer.bytes());
+    }
+  }
+}
+
+// In pages.
+size_t AddressSpace() {
+  size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages;
+}
+
+TEST(AlignedBufferTest, WhatAlignmentCostsIsGivenBack) {
+  constexpr size_t kHuge = size_t{2} << 20;
+  constexpr size_t kPages = kHuge / kPageBytes + 1;
+  constexpr size_t kCount = 64;
+  const size_t before = AddressSpace();
+  {
+    std::vector<AlignedBuffer> buffers(kCount);
+    for (AlignedBuffer& buffer : buffers) {
+      ASSERT_TRUE(AlignedBuffer::Allocate(kPages * kPageBytes, &buffer).ok());
+    }
+    // Others of this process may take a little meanwhile.
+    EXPECT_LT(AddressSpace() - before, kCount * (kPages + 10));
+  }
+  EXPECT_LT(AddressSpace(), before + kPages);
 }
 
 TEST(AlignedBufferTest, MoveHandsTheMemoryOver) {
