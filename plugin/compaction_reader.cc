@@ -82,17 +82,20 @@ void ReadStreams::Reclaim() {
 
 CompactionReader::CompactionReader(
     std::unique_ptr<rdb::FSRandomAccessFile>&& base, std::string path,
-    const struct stat& file, std::shared_ptr<ReadStreams> streams)
+    const struct stat& file, std::shared_ptr<ReadStreams> streams,
+    const DemandReader* warmth)
     : FSRandomAccessFileOwnerWrapper(std::move(base)),
       path_(std::move(path)),
       file_(file),
-      streams_(std::move(streams)) {}
+      streams_(std::move(streams)),
+      warmth_(warmth) {}
 
 rdb::IOStatus CompactionReader::Read(uint64_t offset, size_t n,
                                      const rdb::IOOptions& options,
                                      rdb::Slice* result, char* scratch,
                                      rdb::IODebugContext* dbg) const {
-  if (options.rate_limiter_priority != rocksdb::Env::IO_TOTAL &&
+  const bool is_warm = warmth_ != nullptr && warmth_->is_warm();
+  if (options.rate_limiter_priority != rocksdb::Env::IO_TOTAL && !is_warm &&
       !is_hopeless_.load(std::memory_order_relaxed)) {
     Lane* const lane = TakeLane(offset, n);
     size_t got = 0;

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "buffer_budget.h"
+#include "cache_demand.h"
 #include "fs_stats.h"
 
 #include "rocksdb_api.h"
@@ -84,10 +85,12 @@ class ReadStreams {
 class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
  public:
   // `base` reads the file that `path` names and `file` describes, which no
-  // longer changes.
+  // longer changes. `warmth`, of `base` or null, knows when the page cache has
+  // it: then compactions read like users.
   CompactionReader(std::unique_ptr<rdb::FSRandomAccessFile>&& base,
                    std::string path, const struct stat& file,
-                   std::shared_ptr<ReadStreams> streams);
+                   std::shared_ptr<ReadStreams> streams,
+                   const DemandReader* warmth = nullptr);
 
   rdb::IOStatus Read(uint64_t offset, size_t n, const rdb::IOOptions& options,
                      rdb::Slice* result, char* scratch,
@@ -121,6 +124,7 @@ class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
   const std::string path_;
   const struct stat file_;
   const std::shared_ptr<ReadStreams> streams_;
+  const DemandReader* const warmth_;
   mutable std::atomic<bool> is_hopeless_{false};
   mutable std::mutex mutex_;
   mutable uint64_t reads_ = 0;                        // guarded by mutex_

@@ -103,9 +103,7 @@ rdb::Status UringFileSystem::ConfigureOptions(
     status = CheckBase();
   }
   if (status.ok()) {
-    options_ = changed;
-    probes_.Clear();
-    stats_->SetFile(options_.stats_file);
+    SetOptions(changed);
   }
   return status;
 }

@@ -15,10 +15,16 @@
 namespace uringfs {
 namespace {
 
+std::shared_ptr<CacheDemand> MakeCacheDemand(const UringFsOptions& options) {
+  return options.data_cache == DataCache::kNone ||
+                 options.direct_io == DirectIo::kOff
+             ? nullptr
+             : std::make_shared<CacheDemand>(options.data_cache);
+}
+
 std::shared_ptr<ReadStreams> MakeReadStreams(
     const UringFsOptions& options, const std::shared_ptr<FsStats>& stats) {
   if (options.compaction_reads == CompactionReads::kCached ||
-      options.data_cache == DataCache::kWarm ||
       options.direct_io == DirectIo::kOff ||
       options.io_engine == IoEngine::kPwrite ||
       options.max_buffer_bytes < ReadStreams::kMinBytes) {
@@ -27,15 +33,27 @@ std::shared_ptr<ReadStreams> MakeReadStreams(
   return std::make_shared<ReadStreams>(options.max_buffer_bytes, stats);
 }
 
+// Whether what users read of it goes through the page cache, and by calls.
+bool IsReadThroughCache(const std::string& path,
+                        const rdb::FileOptions& options) {
+  return !options.use_mmap_reads && !options.use_direct_reads &&
+         Classify(path, rdb::FileOptions()) == FileKind::kData;
+}
+
 }  // namespace
 
 UringFileSystem::UringFileSystem(const std::shared_ptr<rdb::FileSystem>& base,
                                  const UringFsOptions& options)
-    : rdb::FileSystemWrapper(base),
-      options_(options),
-      stats_(std::make_shared<FsStats>()),
-      read_streams_(MakeReadStreams(options, stats_)) {
-  stats_->SetFile(options_.stats_file);
+    : rdb::FileSystemWrapper(base), stats_(std::make_shared<FsStats>()) {
+  SetOptions(options);
+}
+
+void UringFileSystem::SetOptions(const UringFsOptions& options) {
+  options_ = options;
+  demand_ = MakeCacheDemand(options);
+  read_streams_ = MakeReadStreams(options, stats_);
+  probes_.Clear();
+  stats_->SetFile(options.stats_file);
 }
 
 std::string UringFileSystem::GetPrintableOptions() const {
@@ -56,28 +74,37 @@ rdb::IOStatus UringFileSystem::NewRandomAccessFile(
     rdb::IODebugContext* dbg) {
   struct stat file = {};
   // A shorter one was written through the page cache.
-  const bool may_read_ahead = MayReadAhead(path, options) &&
-                              ::stat(path.c_str(), &file) == 0 &&
-                              file.st_size > off_t{options_.data_cached_bytes};
+  const bool may_wrap = (demand_ != nullptr || read_streams_ != nullptr) &&
+                        IsReadThroughCache(path, options) &&
+                        ::stat(path.c_str(), &file) == 0 &&
+                        file.st_size > off_t{options_.data_cached_bytes};
   rdb::IOStatus status = NewReader<LiveRandomAccessFile, ViewRandomAccessFile>(
       path, options, target()->NewRandomAccessFile(path, options, result, dbg),
       result, dbg);
   // One that was live and is no longer is a file like any other by now. And
   // what was opened is what the path named before and names behind.
-  if (status.ok() && may_read_ahead &&
-      LiveFiles::OfProcess().Find(path) == nullptr && IsStill(path, file)) {
-    result->reset(
-        new CompactionReader(std::move(*result), path, file, read_streams_));
+  if (status.ok() && may_wrap && LiveFiles::OfProcess().Find(path) == nullptr &&
+      IsStill(path, file)) {
+    WrapReader(path, file, result);
   }
   return status;
 }
 
-// RocksDB tags no reads of blob files.
-bool UringFileSystem::MayReadAhead(const std::string& path,
-                                   const rdb::FileOptions& options) const {
-  return read_streams_ != nullptr && !options.use_mmap_reads &&
-         !options.use_direct_reads && !IsBlobName(path) &&
-         Classify(path, rdb::FileOptions()) == FileKind::kData;
+void UringFileSystem::WrapReader(
+    const std::string& path, const struct stat& file,
+    std::unique_ptr<rdb::FSRandomAccessFile>* result) const {
+  const DemandReader* warmth = nullptr;
+  if (demand_ != nullptr) {
+    auto reader =
+        std::make_unique<DemandReader>(std::move(*result), path, file, demand_);
+    warmth = reader.get();
+    *result = std::move(reader);
+  }
+  // RocksDB tags no reads of blob files.
+  if (read_streams_ != nullptr && !IsBlobName(path)) {
+    *result = std::make_unique<CompactionReader>(std::move(*result), path, file,
+                                                 read_streams_, warmth);
+  }
 }
 
 template <class LiveReader, class ViewReader, class Reader>
@@ -179,6 +206,9 @@ rdb::IOStatus UringFileSystem::DeleteFile(const std::string& path,
   // Asked before: without a name it cannot be found any more.
   const bool is_held = IsWalName(path) && LiveFiles::OfProcess().Holds(path);
   rdb::IOStatus status = target()->DeleteFile(path, options, dbg);
+  if (demand_ != nullptr) {
+    demand_->Forget(path);
+  }
   if (status.ok() && !is_held) {
     SideFiles::RemoveSideFileOf(path);
     SideFiles::SweepGone(path);
@@ -197,6 +227,9 @@ rdb::IOStatus UringFileSystem::RenameFile(const std::string& path,
   const std::shared_ptr<LiveFile> live = LiveFiles::OfProcess().Find(path);
   rdb::IOStatus status =
       live ? ToIOStatus(live->LeaveSideFile()) : side_files_.RecoverWal(path);
+  if (demand_ != nullptr) {
+    demand_->Forget(path);
+  }
   return status.ok() ? target()->RenameFile(path, target_path, options, dbg)
                      : status;
 }

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cache_demand.h"
 #include "compaction_reader.h"
 #include "database_logs.h"
 #include "fs_options.h"
@@ -151,8 +152,9 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   // A WAL comes after others of its directory: what they left is recovered,
   // and what is open of them is written out.
   rdb::IOStatus PrepareWal(const std::string& path);
-  bool MayReadAhead(const std::string& path,
-                    const rdb::FileOptions& options) const;
+  // The reader of a data file that is written no more, round `*result`.
+  void WrapReader(const std::string& path, const struct stat& file,
+                  std::unique_ptr<rdb::FSRandomAccessFile>* result) const;
   LogOptions OptionsOf(const std::string& path, FileKind kind,
                        const rdb::FileOptions& options) const;
 
@@ -172,11 +174,15 @@ class UringFileSystem : public rdb::FileSystemWrapper {
                           std::unique_ptr<Reader>* result,
                           rdb::IODebugContext* dbg);
 
+  void SetOptions(const UringFsOptions& options);
+
+  const std::shared_ptr<FsStats> stats_;
   // Changed by ConfigureOptions only, which comes before any other use.
   UringFsOptions options_;
-  const std::shared_ptr<FsStats> stats_;
+  // Null with data_cache=none.
+  std::shared_ptr<CacheDemand> demand_;
   // Null where compactions read as all do.
-  const std::shared_ptr<ReadStreams> read_streams_;
+  std::shared_ptr<ReadStreams> read_streams_;
   DatabaseLogs logs_;
   ProbeCache probes_;
   SideFiles side_files_{stats_, &logs_};

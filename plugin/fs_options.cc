@@ -74,7 +74,7 @@ constexpr Option kTable[] = {
     {"max_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::max_buffer_bytes,
      1 * kMiB, 2048 * kMiB, "memory for the flush buffers of all data files"},
     {"data_cache", Kind::kDataCache, nullptr, 0, 0,
-     "page cache: as readers fill it, or closed data files are read into it"},
+     "page cache: data files are read into it if read at all, never, always"},
     {"compaction_reads", Kind::kCompactionReads, nullptr, 0, 0,
      "how compactions read: round the page cache and ahead, or as all do"},
     {"direct_io", Kind::kDirectIo, nullptr, 0, 0,
@@ -103,7 +103,8 @@ constexpr Named<WalPreextend> kPreextendNames[] = {
     {"auto", WalPreextend::kAuto},
     {"on", WalPreextend::kOn},
     {"off", WalPreextend::kOff}};
-constexpr Named<DataCache> kDataCacheNames[] = {{"none", DataCache::kNone},
+constexpr Named<DataCache> kDataCacheNames[] = {{"auto", DataCache::kAuto},
+                                                {"none", DataCache::kNone},
                                                 {"warm", DataCache::kWarm}};
 
 constexpr Named<CompactionReads> kCompactionReadsNames[] = {

@@ -104,10 +104,10 @@ rdb::IOStatus UringFileSystem::NewLog(
     // inode number, so that nothing else would tell that it is not its own.
     SideFiles::RemoveSideFileOf(path);
   }
-  const bool is_to_be_warm = kind == FileKind::kData &&
-                             options_.data_cache == DataCache::kWarm &&
-                             choice.uses_direct_io;
-  result->reset(new UringWritableFile(std::move(live), options, is_to_be_warm));
+  const bool leaves_cache_empty =
+      kind == FileKind::kData && choice.uses_direct_io;
+  result->reset(new UringWritableFile(std::move(live), options,
+                                      leaves_cache_empty ? demand_ : nullptr));
   return rdb::IOStatus::OK();
 }
 

@@ -34,8 +34,11 @@ enum class WalPreextend : uint8_t {
 
 // What becomes of the page cache, which direct writes leave out.
 enum class DataCache : uint8_t {
-  kNone,  // data files are in it when they are read
-  // Data files are read into it in the background when they are closed.
+  kNone,  // it has of data files what was read of them
+  // Data files that users read are read into it as a whole, once, in the
+  // background; and while they read at all, so are those that are closed.
+  kAuto,
+  // All of them are when they are closed.
   kWarm,
 };
 
@@ -43,7 +46,7 @@ enum class DataCache : uint8_t {
 enum class CompactionReads : uint8_t {
   kCached,  // as all readers do
   // Round the page cache, and ahead. (As all readers do, where direct I/O or
-  // io_uring is not to be had, and where data_cache has filled the cache.)
+  // io_uring is not to be had, and of files that data_cache has warmed.)
   kDirect,
 };
 
@@ -74,7 +77,7 @@ struct UringFsOptions {
   // All of those buffers together. A file gets fewer where this runs low, and
   // is left to the file system underneath where it is spent.
   uint32_t max_buffer_bytes = 64 * 1024 * 1024;
-  DataCache data_cache = DataCache::kNone;
+  DataCache data_cache = DataCache::kAuto;
   // Takes up to as much memory again as max_buffer_bytes.
   CompactionReads compaction_reads = CompactionReads::kDirect;
   DirectIo direct_io = DirectIo::kOptional;

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <utility>
 
-#include "cache_warmer.h"
 #include "io_status.h"
 
 namespace uringfs {
@@ -21,10 +20,10 @@ static_assert(rdb::Env::WLTH_NOT_SET == RWH_WRITE_LIFE_NOT_SET &&
 
 UringWritableFile::UringWritableFile(std::shared_ptr<LiveFile> live,
                                      const rdb::FileOptions& options,
-                                     bool is_to_be_warm)
+                                     std::shared_ptr<CacheDemand> demand)
     : rdb::FSWritableFile(options),
       live_(std::move(live)),
-      is_to_be_warm_(is_to_be_warm),
+      demand_(std::move(demand)),
       takes_crc32c_(options.handoff_checksum_type ==
                     rdb::ChecksumType::kCRC32c),
       flush_is_lazy_(IsJobOutput(live_->log()->path(), options)) {
@@ -44,8 +43,9 @@ UringWritableFile::~UringWritableFile() {
 Status UringWritableFile::CloseOnce() {
   Status status = live_->Close();
   LiveFiles::OfProcess().Remove(*live_);
-  if (std::exchange(is_to_be_warm_, false) && status.ok()) {
-    CacheWarmer::OfProcess().Warm(live_->log()->path());
+  if (const auto demand = std::exchange(demand_, nullptr);
+      demand != nullptr && status.ok()) {
+    demand->Closed(live_->log()->path());
   }
   return status;
 }

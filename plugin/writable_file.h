@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "cache_demand.h"
 #include "live_file.h"
 
 #include "rocksdb_api.h"
@@ -22,9 +23,10 @@ namespace uringfs {
 class UringWritableFile : public rdb::FSWritableFile {
  public:
   // ENSURES: the file is found by its path until it is closed.
-  // `is_to_be_warm`: read into the page cache when it is closed.
+  // `demand` hears of its being closed; null: nobody does.
   UringWritableFile(std::shared_ptr<LiveFile> live,
-                    const rdb::FileOptions& options, bool is_to_be_warm);
+                    const rdb::FileOptions& options,
+                    std::shared_ptr<CacheDemand> demand);
   // Does all of Close: several of RocksDB's paths never call it.
   ~UringWritableFile() override;
 
@@ -76,7 +78,7 @@ class UringWritableFile : public rdb::FSWritableFile {
   Status CloseOnce();
 
   const std::shared_ptr<LiveFile> live_;
-  bool is_to_be_warm_;
+  std::shared_ptr<CacheDemand> demand_;  // null behind Close
   // The only kind RocksDB hands over so far.
   const bool takes_crc32c_;
   const bool flush_is_lazy_;

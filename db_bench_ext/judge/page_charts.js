@@ -5,7 +5,6 @@
 
 const VERDICT_KINDS = new Map([
   ['faster', 'win'], ['slower', 'loss'], ['no difference', 'even'],
-  ['too few rounds', 'open'], ['unclear', 'open'],
 ]);
 
 // A doubtful result is neither a win nor a loss, whatever its number.

@@ -48,7 +48,8 @@ std::string VerdictOf(const Ratio& ratio) {
     return "no difference";
   }
   if (Crosses(ratio.interval_low, ratio.interval_high)) {
-    return "unclear";
+    return ratio.low > 1 ? "no difference (above 1)"
+                         : "no difference (below 1)";
   }
   return ratio.interval_low > 1 ? "faster" : "slower";
 }

@@ -26,8 +26,8 @@ struct Ratio {
   // tell of a difference that is not there once in so many.
   double interval_low = 0;
   double interval_high = 0;
-  // "faster", "slower"; "no difference": rounds disagree; "unclear": they
-  // agree, but the interval crosses 1.0; "too few rounds".
+  // "faster", "slower"; "no difference": rounds disagree, or, "(above 1)" or
+  // "(below 1)", agree while the interval crosses 1.0; "too few rounds".
   std::string verdict;
 };
 

@@ -54,7 +54,10 @@ TEST(RatioTest, OneRoundThatDisagreesIsNoDifference) {
 }
 
 TEST(RatioTest, RoundsOfOneSideMayStillBeChance) {
-  EXPECT_EQ(RatioOf({1.01, 1.20, 1.02, 1.30, 1.05}).verdict, "unclear");
+  EXPECT_EQ(RatioOf({1.01, 1.20, 1.02, 1.30, 1.05}).verdict,
+            "no difference (above 1)");
+  EXPECT_EQ(RatioOf({0.99, 0.80, 0.98, 0.70, 0.95}).verdict,
+            "no difference (below 1)");
 }
 
 // How often something is held against itself and a difference is seen.

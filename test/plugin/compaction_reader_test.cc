@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "plugin/file_system.h"
+#include "plugin/register.h"
 #include "test/plugin/file_systems.h"
 #include "test/support/seed.h"
 #include "test/support/temp_dir.h"
@@ -128,20 +129,19 @@ TEST_F(CompactionReaderTest, OthersReadAsBefore) {
 }
 
 TEST_F(CompactionReaderTest, OnRequestNobodyIsReadAhead) {
-  for (const char* option : {"compaction_reads", "data_cache", "direct_io"}) {
-    UringFsOptions options;
-    const std::string name = option;
-    if (name == "compaction_reads") {
-      options.compaction_reads = CompactionReads::kCached;
-    } else if (name == "data_cache") {
-      options.data_cache = DataCache::kWarm;
-    } else {
-      options.direct_io = DirectIo::kOff;
-    }
-    fs_ = MakeUringFs(options);
+  rocksdb::ConfigOptions config;
+  config.registry->AddLibrary("uringfs", &register_uringfs, "");
+  // Whether told when it is made or, as RocksDB does, a moment later.
+  for (const char* text :
+       {"uringfs://?compaction_reads=cached",
+        "id=uringfs;compaction_reads=cached", "id=uringfs;direct_io=off"}) {
+    fs_.reset();
+    const rocksdb::Status made =
+        rocksdb::FileSystem::CreateFromString(config, text, &fs_);
+    ASSERT_TRUE(made.ok()) << made.ToString();
     Write("000001.sst", kBytes);
     ReadWhole(*Open("000001.sst"), 100000, Tagged());
-    EXPECT_EQ(ReadAhead(), 0u) << name;
+    EXPECT_EQ(ReadAhead(), 0u) << text;
   }
 }
 

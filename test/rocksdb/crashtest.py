@@ -23,12 +23,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 MAX_SHOWN = 3000
 
 # For all: what Debian's compression libraries can do, and no faults injected
-# in between, which the file system underneath would have to share.
+# in between, which the file system underneath would have to share. db_stress's
+# compaction filter uses a state that is destroyed before the database is
+# closed: a compaction at the end crashes it, on posix too.
 COMMON = ["--compression_type=lz4", "--bottommost_compression_type=disable",
           "--wal_compression=none", "--max_key=200000", "--threads=8",
           "--checkpoint_one_in=20000", "--backup_one_in=40000",
           "--flush_one_in=20000", "--get_live_files_one_in=20000",
-          "--reopen=0", "--progress_reports=1"]
+          "--reopen=0", "--progress_reports=1", "--enable_compaction_filter=0"]
 BLACKBOX = ["blackbox", "--interval=6"]
 WHITEBOX = ["whitebox", "--random_kill_odd=20000", "--ops_per_thread=20000"]
 
