@@ -2,11 +2,18 @@
 
 #include "cache_demand.h"
 
+#include <unistd.h>
+
 #include <ctime>
+#include <iterator>
 #include <utility>
+
+#include "free_memory.h"
 
 namespace uringfs {
 namespace {
+
+constexpr int64_t kNever = INT64_MIN / 2;
 
 time_t BootTime() {
   timespec now = {};
@@ -16,85 +23,189 @@ time_t BootTime() {
   return now.tv_sec - since_boot.tv_sec;
 }
 
-}  // namespace
-
-bool CacheDemand::IsWanted(Clock::time_point now) {
-  if (policy_ == DataCache::kWarm) {
-    return true;
-  }
-  if (was_read_.exchange(false, std::memory_order_relaxed)) {
-    was_ever_read_ = true;
-    last_read_ = now;
-  }
-  return was_ever_read_ && now - last_read_ < kLasts;
+bool IsInCache(const FileHeat& file) {
+  const Heat heat = file.heat.load(std::memory_order_relaxed);
+  return heat == Heat::kWarm || heat == Heat::kWaiting;
 }
 
-void CacheDemand::Closed(const std::string& path, Clock::time_point now) {
-  const auto heat = std::make_shared<std::atomic<Heat>>(Heat::kCold);
-  bool is_wanted = false;
+}  // namespace
+
+CacheDemand::CacheDemand(const UringFsOptions& options,
+                         const std::shared_ptr<FsStats>& stats,
+                         uint64_t max_bytes)
+    : policy_(options.data_cache),
+      cached_bytes_(options.data_cached_bytes),
+      stats_(stats),
+      max_bytes_(max_bytes),
+      process_(::getpid()),
+      last_read_(kNever) {}
+
+int64_t CacheDemand::Now() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return now.tv_sec;
+}
+
+bool CacheDemand::IsForked() const { return process_ != ::getpid(); }
+
+void CacheDemand::Read(int64_t now) {
+  if (last_read_.load(std::memory_order_relaxed) != now) {
+    last_read_.store(now, std::memory_order_relaxed);
+  }
+}
+
+std::shared_ptr<FileHeat> CacheDemand::Find(const std::string& path) const {
+  const auto found = by_path_.find(path);
+  return found == by_path_.end() ? nullptr : found->second->file;
+}
+
+void CacheDemand::Drop(const std::string& path) {
+  const auto found = by_path_.find(path);
+  if (found != by_path_.end()) {
+    known_.erase(found->second);
+    by_path_.erase(found);
+  }
+}
+
+void CacheDemand::Remember(const std::string& path,
+                           std::shared_ptr<FileHeat> file) {
+  Drop(path);
+  if (known_.size() == kMaxFiles) {
+    by_path_.erase(known_.front().path);
+    known_.pop_front();
+  }
+  known_.push_back({path, std::move(file)});
+  by_path_[path] = std::prev(known_.end());
+}
+
+void CacheDemand::Closed(const std::string& path, uint64_t bytes, int64_t now) {
+  if (IsForked() || bytes <= cached_bytes_) {
+    return;
+  }
+  const auto file = std::make_shared<FileHeat>();
+  file->bytes = bytes;
+  file->stats = stats_;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    is_wanted = IsWanted(now);
-    if (files_.insert_or_assign(path, heat).second) {
-      order_.push_back(path);
-    }
-    if (order_.size() > kMaxFiles) {
-      files_.erase(order_.front());
-      order_.pop_front();
+    Remember(path, file);
+  }
+  if (policy_ == DataCache::kWarm ||
+      now - last_read_.load(std::memory_order_relaxed) < kLasts) {
+    Want(path, file);
+  }
+}
+
+// What is in the cache already is part of what can be had.
+bool CacheDemand::MayHave(const FileHeat& file) const {
+  uint64_t bytes = file.bytes;
+  for (const Known& known : known_) {
+    bytes += IsInCache(*known.file) ? known.file->bytes : 0;
+  }
+  return bytes <=
+         (max_bytes_ != 0 ? max_bytes_ : FreeMemory().Reclaimable() / 2);
+}
+
+void CacheDemand::Want(const std::string& path,
+                       const std::shared_ptr<FileHeat>& file) {
+  if (IsForked()) {
+    return;
+  }
+  CacheWarmer& warmer = CacheWarmer::OfProcess();
+  if (!warmer.HasRoom()) {
+    return;
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (file->heat.load(std::memory_order_relaxed) != Heat::kCold) {
+    return;  // somebody else was here first
+  }
+  if (MayHave(*file)) {
+    warmer.Warm(path, file);
+  } else {
+    file->heat.store(Heat::kPassedOver, std::memory_order_relaxed);
+  }
+}
+
+void CacheDemand::Renamed(const std::string& from, const std::string& to) {
+  if (!IsForked()) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::shared_ptr<FileHeat> file = Find(from);
+    Drop(from);
+    Drop(to);
+    if (file != nullptr) {
+      Remember(to, file);
     }
   }
-  if (is_wanted) {
-    CacheWarmer::OfProcess().Warm(path, heat,
-                                  CacheWarmer::Memory::kReclaimable);
+}
+
+void CacheDemand::Linked(const std::string& from, const std::string& to) {
+  if (!IsForked()) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (const std::shared_ptr<FileHeat> file = Find(from)) {
+      Remember(to, file);
+    }
   }
 }
 
 void CacheDemand::Forget(const std::string& path) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  files_.erase(path);
+  if (!IsForked()) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    Drop(path);
+  }
 }
 
-SharedHeat CacheDemand::HeatOf(const std::string& path) const {
+std::shared_ptr<FileHeat> CacheDemand::Opened(const std::string& path,
+                                              const struct stat& stat) {
+  if (IsForked()) {
+    return nullptr;
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto found = files_.find(path);
-  return found == files_.end() ? nullptr : found->second;
+  std::shared_ptr<FileHeat> file = Find(path);
+  if (file == nullptr && policy_ == DataCache::kAuto &&
+      stat.st_mtime >= BootTime()) {
+    file = std::make_shared<FileHeat>();
+    file->bytes = static_cast<uint64_t>(stat.st_size);
+    file->memory = CacheMemory::kUnused;
+    file->stats = stats_;
+    Remember(path, file);
+  }
+  return file;
 }
 
 DemandReader::DemandReader(std::unique_ptr<rdb::FSRandomAccessFile>&& base,
-                           std::string path, const struct stat& file,
+                           std::string path, const struct stat& stat,
                            std::shared_ptr<CacheDemand> demand)
     : FSRandomAccessFileOwnerWrapper(std::move(base)),
       path_(std::move(path)),
       demand_(std::move(demand)),
-      heat_(demand_->HeatOf(path_)) {
-  if (heat_ == nullptr && file.st_mtime >= BootTime()) {
-    heat_ = std::make_shared<std::atomic<Heat>>(Heat::kCold);
-    memory_ = CacheWarmer::Memory::kUnused;
-  }
-}
+      file_(demand_->Opened(path_, stat)) {}
 
-// Reads of compactions have a priority, those of users have none.
-void DemandReader::Count(const rdb::IOOptions& options, size_t reads) const {
-  if (options.rate_limiter_priority != rdb::Env::IO_TOTAL) {
-    return;
-  }
+void DemandReader::Count(size_t reads) const {
   const size_t before = reads_.load(std::memory_order_relaxed);
   if (before < kReads) {
     reads_.store(before + reads, std::memory_order_relaxed);
     return;
   }
   demand_->Read();
-  if (heat_ != nullptr &&
-      heat_->load(std::memory_order_relaxed) == Heat::kCold) {
-    CacheWarmer::OfProcess().Warm(path_, heat_, memory_);
+  if (file_ != nullptr &&
+      file_->heat.load(std::memory_order_relaxed) == Heat::kCold) {
+    demand_->Want(path_, file_);
   }
 }
 
+// Reads of compactions have a priority, but for those of blob files, and where
+// an Env in between has lost it. They go forward through the file, once, and
+// those of users jump; who reads a file from one end to the other would gain
+// next to nothing.
 rdb::IOStatus DemandReader::Read(uint64_t offset, size_t n,
                                  const rdb::IOOptions& options,
                                  rdb::Slice* result, char* scratch,
                                  rdb::IODebugContext* dbg) const {
-  Count(options, 1);
+  // Once it is counted enough nobody else's cache line is written to.
+  if (options.rate_limiter_priority == rdb::Env::IO_TOTAL &&
+      (reads_.load(std::memory_order_relaxed) >= kReads ||
+       last_.exchange(offset, std::memory_order_relaxed) >= offset)) {
+    Count(1);
+  }
   return target()->Read(offset, n, options, result, scratch, dbg);
 }
 
@@ -102,7 +213,9 @@ rdb::IOStatus DemandReader::MultiRead(rdb::FSReadRequest* requests,
                                       size_t count,
                                       const rdb::IOOptions& options,
                                       rdb::IODebugContext* dbg) {
-  Count(options, count);
+  if (options.rate_limiter_priority == rdb::Env::IO_TOTAL) {
+    Count(count);
+  }
   return target()->MultiRead(requests, count, options, dbg);
 }
 

@@ -9,23 +9,28 @@
 // Who wrote a file before this file system was made is not known. Posix would
 // have it in the cache if it was written since the machine was started, and
 // nothing had to make room since: then there is memory that nobody uses.
+//
+// A child of fork is told nothing and remembers nothing: the parent's threads
+// may have left the mutex locked.
 
 #ifndef URINGFS_PLUGIN_CACHE_DEMAND_H_
 #define URINGFS_PLUGIN_CACHE_DEMAND_H_
 
 #include <rocksdb/file_system.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
-#include <deque>
+#include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
 
 #include "cache_warmer.h"
+#include "fs_stats.h"
 
 #include "rocksdb_api.h"
 #include "uringfs_file_system.h"
@@ -35,44 +40,60 @@ namespace uringfs {
 // Of one file system. THREADS: any.
 class CacheDemand {
  public:
-  using Clock = std::chrono::steady_clock;
-
   // Files that are remembered; nothing is known of older ones.
-  static constexpr size_t kMaxFiles = 4096;
-  // For how long users who read want the files that are closed, too.
-  static constexpr Clock::duration kLasts = std::chrono::seconds(10);
+  static constexpr size_t kMaxFiles = 16384;
+  // For how long users who read want the files that are closed, too: seconds.
+  static constexpr int64_t kLasts = 10;
 
-  // REQUIRES: kAuto or kWarm.
-  explicit CacheDemand(DataCache policy) : policy_(policy) {}
+  // REQUIRES: data_cache is kAuto or kWarm. `max_bytes`: of all that is in the
+  // cache by our doing together; 0: half the memory that can be had.
+  CacheDemand(const UringFsOptions& options,
+              const std::shared_ptr<FsStats>& stats, uint64_t max_bytes = 0);
 
-  // Users read data files. Costs them a load.
-  void Read() {
-    if (!was_read_.load(std::memory_order_relaxed)) {
-      was_read_.store(true, std::memory_order_relaxed);
-    }
-  }
+  // Seconds of a clock that costs next to nothing.
+  static int64_t Now();
 
-  // A data file that was written round the cache was closed.
-  void Closed(const std::string& path, Clock::time_point now = Clock::now());
-  // It has another name, or none.
+  // Users read data files. Costs them a look at that clock.
+  void Read(int64_t now = Now());
+  // A data file was closed that is written round the cache if it is long.
+  void Closed(const std::string& path, uint64_t bytes, int64_t now = Now());
+  // Users want it now.
+  void Want(const std::string& path, const std::shared_ptr<FileHeat>& file);
+
+  // The file has another name, one more, or none.
+  void Renamed(const std::string& from, const std::string& to);
+  void Linked(const std::string& from, const std::string& to);
   void Forget(const std::string& path);
-  // Null if it was not written here, or too long ago.
-  SharedHeat HeatOf(const std::string& path) const;
+
+  // Of the file at `path`, which `stat` describes, and which somebody opens.
+  // Null if the cache has what it would have on posix.
+  std::shared_ptr<FileHeat> Opened(const std::string& path,
+                                   const struct stat& stat);
 
  private:
-  // REQUIRES: mutex_ is held.
-  bool IsWanted(Clock::time_point now);
+  struct Known {
+    std::string path;
+    std::shared_ptr<FileHeat> file;
+  };
+
+  bool IsForked() const;
+  bool MayHave(const FileHeat& file) const;
+  // REQUIRES of all these: mutex_ is held.
+  std::shared_ptr<FileHeat> Find(const std::string& path) const;
+  void Remember(const std::string& path, std::shared_ptr<FileHeat> file);
+  void Drop(const std::string& path);
 
   const DataCache policy_;
-  // Since a file was closed last. Relaxed: nothing else is known by it.
-  std::atomic<bool> was_read_{false};
-  mutable std::mutex mutex_;
-  // All guarded by mutex_. `order_` has every file of `files_`, oldest first,
-  // and forgotten ones.
-  std::unordered_map<std::string, SharedHeat> files_;
-  std::deque<std::string> order_;
-  bool was_ever_read_ = false;
-  Clock::time_point last_read_;
+  const uint64_t cached_bytes_;
+  const std::weak_ptr<FsStats> stats_;
+  const uint64_t max_bytes_;
+  const pid_t process_;
+  // Relaxed: nothing else is known by it.
+  std::atomic<int64_t> last_read_;
+  std::mutex mutex_;
+  // Guarded by mutex_. The oldest first.
+  std::list<Known> known_;
+  std::unordered_map<std::string, std::list<Known>::iterator> by_path_;
 };
 
 // A data file as its users read it. THREADS: any.
@@ -81,9 +102,9 @@ class DemandReader : public rdb::FSRandomAccessFileOwnerWrapper {
   // Opening a table takes a few reads; who reads one more often wants it.
   static constexpr size_t kReads = 16;
 
-  // `base` reads the file that `path` names and `file` describes.
+  // `base` reads the file that `path` names and `stat` describes.
   DemandReader(std::unique_ptr<rdb::FSRandomAccessFile>&& base,
-               std::string path, const struct stat& file,
+               std::string path, const struct stat& stat,
                std::shared_ptr<CacheDemand> demand);
 
   rdb::IOStatus Read(uint64_t offset, size_t n, const rdb::IOOptions& options,
@@ -95,20 +116,20 @@ class DemandReader : public rdb::FSRandomAccessFileOwnerWrapper {
 
   // Whether the page cache has the file.
   bool is_warm() const {
-    return heat_ != nullptr &&
-           heat_->load(std::memory_order_relaxed) == Heat::kWarm;
+    return file_ != nullptr &&
+           file_->heat.load(std::memory_order_relaxed) == Heat::kWarm;
   }
 
  private:
-  void Count(const rdb::IOOptions& options, size_t reads) const;
+  void Count(size_t reads) const;
 
   const std::string path_;
   const std::shared_ptr<CacheDemand> demand_;
   // Null if the page cache has what it would have on posix.
-  SharedHeat heat_;
-  CacheWarmer::Memory memory_ = CacheWarmer::Memory::kReclaimable;
-  // Of users. Relaxed; some of threads that read at once may be missed.
+  const std::shared_ptr<FileHeat> file_;
+  // All relaxed; some of threads that read at once may be missed.
   mutable std::atomic<size_t> reads_{0};
+  mutable std::atomic<uint64_t> last_{0};  // where the last read began
 };
 
 }  // namespace uringfs

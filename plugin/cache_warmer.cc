@@ -8,71 +8,63 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdint>
-#include <fstream>
-#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "free_memory.h"
 #include "one_per_process.h"
 
 namespace uringfs {
 namespace {
 
-// One request brings no more than the device takes at once; this is less than
-// any.
-constexpr off_t kStepBytes = off_t{128} * 1024;
-// What is asked for ahead of what has come: enough to keep a disk busy, and
-// little enough for others to get in between.
-constexpr off_t kAheadBytes = off_t{2} * 1024 * 1024;
+constexpr off_t kPageBytes = 4096;
+// How often it is asked whether anybody still wants the file.
+constexpr off_t kStepBytes = off_t{4} << 20;
 
-// As the kernel counts it under `name`. 0: it does not say.
-uint64_t BytesOf(std::string_view name) {
-  std::ifstream meminfo("/proc/meminfo");
-  std::string word;
-  for (uint64_t kib = 0; meminfo >> word >> kib;) {
-    if (word == name) {
-      return kib * 1024;
+// Neither a reader nor its file system knows it any more.
+bool IsForgotten(const std::shared_ptr<FileHeat>& file) {
+  return file.use_count() == 1;
+}
+
+// Page after page, so that the kernel sees a stream and reads ahead of it,
+// into large folios, as writes would have left them. What is asked for by
+// POSIX_FADV_WILLNEED lands in small ones, and each later read of 4 KiB takes
+// half as long again. Returns how far it came.
+off_t ReadThrough(int fd, off_t size, const std::shared_ptr<FileHeat>& file) {
+  static_cast<void>(::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL));
+  off_t at = 0;
+  for (char byte = 0; at < size; at += kPageBytes) {
+    if ((at % kStepBytes == 0 && IsForgotten(file)) ||
+        ::pread(fd, &byte, 1, at) != 1) {
+      break;
     }
-    std::getline(meminfo, word);
   }
-  return 0;
+  return at;
 }
 
-bool IsWorthIt(int fd, std::string_view memory, off_t* size) {
-  struct stat stat = {};
-  if (::fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode)) {
-    return false;
-  }
-  *size = stat.st_size;
-  return static_cast<uint64_t>(stat.st_size) <= BytesOf(memory) / 2;
+bool HasMemory(const FileHeat& file, off_t size) {
+  return file.memory == CacheMemory::kReclaimable ||
+         static_cast<uint64_t>(size) <= FreeMemory().Unused() / 2;
 }
-
-}  // namespace
 
 // False if it was passed over.
-bool CacheWarmer::WarmNow(const File& file) {
-  const int fd = ::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+bool WarmNow(const std::string& path, const std::shared_ptr<FileHeat>& file) {
+  // A pipe of that name must not hold up all others.
+  const int fd =
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (fd < 0) {
     return false;
   }
-  off_t size = 0;
-  const bool is_worth_it = IsWorthIt(
-      fd, file.memory == Memory::kUnused ? "MemFree:" : "MemAvailable:", &size);
-  for (off_t at = 0; is_worth_it && at < size + kAheadBytes; at += kStepBytes) {
-    if (at < size) {
-      static_cast<void>(
-          ::posix_fadvise(fd, at, kStepBytes, POSIX_FADV_WILLNEED));
-    }
-    if (char byte = 0; at >= kAheadBytes) {
-      // Waits for it. Errors are for those who want the bytes.
-      static_cast<void>(!::pread(fd, &byte, 1, at - kAheadBytes));
-    }
-  }
+  struct stat stat = {};
+  const bool is_warm = ::fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) &&
+                       HasMemory(*file, stat.st_size) &&
+                       ReadThrough(fd, stat.st_size, file) >= stat.st_size;
   ::close(fd);
-  return is_worth_it;
+  return is_warm;
 }
+
+}  // namespace
 
 CacheWarmer& CacheWarmer::OfProcess() {
   // The thread outlives statics.
@@ -80,11 +72,11 @@ CacheWarmer& CacheWarmer::OfProcess() {
   return warmer.Get();
 }
 
-void CacheWarmer::Warm(const std::string& path, const SharedHeat& heat,
-                       Memory memory) {
+void CacheWarmer::Warm(const std::string& path,
+                       const std::shared_ptr<FileHeat>& file) {
   Heat cold = Heat::kCold;
-  if (!heat->compare_exchange_strong(cold, Heat::kWaiting,
-                                     std::memory_order_relaxed)) {
+  if (!HasRoom() || !file->heat.compare_exchange_strong(
+                        cold, Heat::kWaiting, std::memory_order_relaxed)) {
     return;
   }
   {
@@ -92,11 +84,8 @@ void CacheWarmer::Warm(const std::string& path, const SharedHeat& heat,
     if (!is_started_) {
       Start();
     }
-    if (waiting_.size() == kMaxWaiting) {
-      waiting_.front().heat->store(Heat::kCold, std::memory_order_relaxed);
-      waiting_.pop_front();
-    }
-    waiting_.push_back({path, heat, memory});
+    waiting_.push_back({path, file});
+    waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
   }
   has_work_.notify_one();
 }
@@ -121,12 +110,15 @@ void CacheWarmer::Run() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
     has_work_.wait(lock, [&] { return !waiting_.empty(); });
-    const File file = std::move(waiting_.front());
+    const File next = std::move(waiting_.front());
     waiting_.pop_front();
+    waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
     lock.unlock();
-    // One that was passed over is not asked for again.
-    if (WarmNow(file)) {
-      file.heat->store(Heat::kWarm, std::memory_order_relaxed);
+    const bool is_warm = WarmNow(next.path, next.file);
+    next.file->heat.store(is_warm ? Heat::kWarm : Heat::kPassedOver,
+                          std::memory_order_relaxed);
+    if (const auto stats = next.file->stats.lock(); is_warm && stats) {
+      stats->Warmed(next.file->bytes);
     }
     lock.lock();
   }

@@ -2,12 +2,12 @@
 //
 // CacheWarmer: direct writes leave the page cache empty, and what was written
 // last is often read next, by a compaction or a Get. It reads whole files into
-// the page cache again, by a thread in the background: the kernel is asked to,
-// and nothing is copied.
+// the page cache again, by a thread in the background, which copies next to
+// nothing of them.
 //
-// A hint. A file that is gone when its turn comes is passed over, so is one
-// that would take more than half the memory to be had, the oldest ones are
-// where there are too many, and without a thread nothing happens.
+// A hint. A file that is gone when its turn comes is passed over, or one that
+// nobody knows any more, the newest ones are where there are too many, and
+// without a thread nothing happens.
 
 #ifndef URINGFS_PLUGIN_CACHE_WARMER_H_
 #define URINGFS_PLUGIN_CACHE_WARMER_H_
@@ -21,45 +21,58 @@
 #include <mutex>
 #include <string>
 
+#include "fs_stats.h"
+
 namespace uringfs {
 
 // What the page cache has of a file that was written round it.
 enum class Heat : uint8_t {
   kCold,
-  kWaiting,  // for its turn
-  kWarm,     // all of it has been there
+  kWaiting,     // for its turn
+  kWarm,        // all of it has been there
+  kPassedOver,  // and it will be again
 };
-// Relaxed wherever it is read or written: a hint, which publishes nothing.
-using SharedHeat = std::shared_ptr<std::atomic<Heat>>;
+
+// Which memory is to be had for it.
+enum class CacheMemory : uint8_t {
+  kReclaimable,  // also what other files have in the page cache
+  kUnused,
+};
+
+struct FileHeat {
+  // Relaxed wherever it is read or written: a hint, which publishes nothing.
+  std::atomic<Heat> heat{Heat::kCold};
+  uint64_t bytes = 0;
+  CacheMemory memory = CacheMemory::kReclaimable;
+  std::weak_ptr<FsStats> stats;
+};
 
 // THREADS: any.
 class CacheWarmer {
  public:
   static constexpr size_t kMaxWaiting = 1024;
 
-  // Which memory is to be had for a file.
-  enum class Memory : uint8_t {
-    kReclaimable,  // also what other files have in the cache
-    kUnused,
-  };
-
   // A child of fork gets one of its own.
   static CacheWarmer& OfProcess();
 
-  // Returns at once, and does nothing unless the file is cold.
-  void Warm(const std::string& path, const SharedHeat& heat, Memory memory);
+  // A guess, for a load.
+  bool HasRoom() const {
+    return waiting_count_.load(std::memory_order_relaxed) < kMaxWaiting;
+  }
+  // Returns at once; does nothing unless the file is cold and there is room.
+  void Warm(const std::string& path, const std::shared_ptr<FileHeat>& file);
 
  private:
   struct File {
     std::string path;
-    SharedHeat heat;
-    Memory memory;
+    std::shared_ptr<FileHeat> file;
   };
 
-  static bool WarmNow(const File& file);
   void Start();
   void Run();
 
+  // The size of `waiting_`; changed where that is.
+  std::atomic<size_t> waiting_count_{0};
   std::mutex mutex_;
   std::condition_variable has_work_;
   // Guarded by mutex_.

@@ -15,11 +15,12 @@
 namespace uringfs {
 namespace {
 
-std::shared_ptr<CacheDemand> MakeCacheDemand(const UringFsOptions& options) {
+std::shared_ptr<CacheDemand> MakeCacheDemand(
+    const UringFsOptions& options, const std::shared_ptr<FsStats>& stats) {
   return options.data_cache == DataCache::kNone ||
                  options.direct_io == DirectIo::kOff
              ? nullptr
-             : std::make_shared<CacheDemand>(options.data_cache);
+             : std::make_shared<CacheDemand>(options, stats);
 }
 
 std::shared_ptr<ReadStreams> MakeReadStreams(
@@ -50,7 +51,7 @@ UringFileSystem::UringFileSystem(const std::shared_ptr<rdb::FileSystem>& base,
 
 void UringFileSystem::SetOptions(const UringFsOptions& options) {
   options_ = options;
-  demand_ = MakeCacheDemand(options);
+  demand_ = MakeCacheDemand(options, stats_);
   read_streams_ = MakeReadStreams(options, stats_);
   probes_.Clear();
   stats_->SetFile(options.stats_file);
@@ -206,7 +207,7 @@ rdb::IOStatus UringFileSystem::DeleteFile(const std::string& path,
   // Asked before: without a name it cannot be found any more.
   const bool is_held = IsWalName(path) && LiveFiles::OfProcess().Holds(path);
   rdb::IOStatus status = target()->DeleteFile(path, options, dbg);
-  if (demand_ != nullptr) {
+  if (status.ok() && demand_ != nullptr) {
     demand_->Forget(path);
   }
   if (status.ok() && !is_held) {
@@ -227,11 +228,13 @@ rdb::IOStatus UringFileSystem::RenameFile(const std::string& path,
   const std::shared_ptr<LiveFile> live = LiveFiles::OfProcess().Find(path);
   rdb::IOStatus status =
       live ? ToIOStatus(live->LeaveSideFile()) : side_files_.RecoverWal(path);
-  if (demand_ != nullptr) {
-    demand_->Forget(path);
+  if (status.ok()) {
+    status = target()->RenameFile(path, target_path, options, dbg);
   }
-  return status.ok() ? target()->RenameFile(path, target_path, options, dbg)
-                     : status;
+  if (status.ok() && demand_ != nullptr) {
+    demand_->Renamed(path, target_path);
+  }
+  return status;
 }
 
 rdb::IOStatus UringFileSystem::LinkFile(const std::string& path,
@@ -241,8 +244,13 @@ rdb::IOStatus UringFileSystem::LinkFile(const std::string& path,
   // The link shows the inode to readers that do not ask us: at this instant
   // it has the bytes and the size that posix would show.
   rdb::IOStatus status = MakeWhole(path);
-  return status.ok() ? target()->LinkFile(path, target_path, options, dbg)
-                     : status;
+  if (status.ok()) {
+    status = target()->LinkFile(path, target_path, options, dbg);
+  }
+  if (status.ok() && demand_ != nullptr) {
+    demand_->Linked(path, target_path);
+  }
+  return status;
 }
 
 #if URINGFS_ROCKSDB_GE(11, 5)

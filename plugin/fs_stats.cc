@@ -112,6 +112,7 @@ std::string FsTotals::ToString() const {
   AppendToken("buffer_bytes", buffer_bytes, &text);
   AppendToken("peak_buffer_bytes", peak_buffer_bytes, &text);
   AppendToken("read_ahead_bytes", read_ahead_bytes, &text);
+  AppendToken("warmed_bytes", warmed_bytes, &text);
   text.append("\n");
   AppendKindLine("wal", wal, &text);
   AppendKindLine("data", data, &text);
@@ -226,6 +227,11 @@ void FsStats::Collect(const LogStore& log, FileKind kind, FsTotals* totals) {
 void FsStats::ReadAhead(uint64_t bytes) {
   const std::lock_guard<std::mutex> lock(mutex_);
   closed_.read_ahead_bytes += bytes;
+}
+
+void FsStats::Warmed(uint64_t bytes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  closed_.warmed_bytes += bytes;
 }
 
 FsTotals FsStats::Totals() const {

@@ -39,6 +39,8 @@ struct FsTotals {
   uint64_t peak_buffer_bytes = 0;
   // What was read ahead of compactions.
   uint64_t read_ahead_bytes = 0;
+  // Of data files that were read into the page cache.
+  uint64_t warmed_bytes = 0;
   // How many of the files used what.
   uint64_t over_io_uring = 0;
   uint64_t over_pwrite = 0;
@@ -79,6 +81,7 @@ class FsStats {
   void OpenedWithoutBuffers();
   void Recovered(const RecoveryReport& report);
   void ReadAhead(uint64_t bytes);
+  void Warmed(uint64_t bytes);
 
   FsTotals Totals() const;
 

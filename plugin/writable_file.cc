@@ -45,7 +45,7 @@ Status UringWritableFile::CloseOnce() {
   LiveFiles::OfProcess().Remove(*live_);
   if (const auto demand = std::exchange(demand_, nullptr);
       demand != nullptr && status.ok()) {
-    demand->Closed(live_->log()->path());
+    demand->Closed(live_->log()->path(), live_->log()->size());
   }
   return status;
 }

@@ -3,6 +3,7 @@
 #include "src/base/aligned_buffer.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -56,9 +57,14 @@ AlignedBuffer& AlignedBuffer::operator=(AlignedBuffer&& other) noexcept {
 
 Status AlignedBuffer::Allocate(size_t bytes, AlignedBuffer* buffer) {
   const size_t rounded = AlignUp(bytes, kPageBytes);
-  const size_t huge = AlignDown(rounded, kHugePageBytes);
-  void* const memory =
-      MapAligned(rounded, huge > 0 ? kHugePageBytes : kPageBytes);
+  const size_t huge = ::sysconf(_SC_PAGESIZE) == kPageBytes
+                          ? AlignDown(rounded, kHugePageBytes)
+                          : 0;
+  void* memory = MapAligned(rounded, huge > 0 ? kHugePageBytes : kPageBytes);
+  if (memory == MAP_FAILED) {
+    // Where memory is counted to the byte there may be no slack to be had.
+    memory = MapAligned(rounded, kPageBytes);
+  }
   if (memory == MAP_FAILED) {
     return Status::FromErrno(errno, "allocate flush buffers", "");
   }

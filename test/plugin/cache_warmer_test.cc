@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -59,23 +60,34 @@ void WriteTable(rocksdb::FileSystem* fs, const std::string& path) {
   ASSERT_TRUE(file->Close(io, nullptr).ok());
 }
 
-constexpr auto kMemory = CacheWarmer::Memory::kReclaimable;
 constexpr auto kUser = rocksdb::Env::IO_TOTAL;
 constexpr auto kCompaction = rocksdb::Env::IO_LOW;
 
-// `times` a block, always the same one.
+// Whole blocks, `times`: always the same one, or onward through the file.
 void Read(rocksdb::FSRandomAccessFile* file, size_t times,
-          rocksdb::Env::IOPriority priority) {
+          rocksdb::Env::IOPriority priority, bool goes_on = false) {
   rocksdb::IOOptions io;
   io.rate_limiter_priority = priority;
   std::string scratch(4096, '?');
   for (size_t i = 0; i < times; ++i) {
     rocksdb::Slice got;
-    ASSERT_TRUE(
-        file->Read(8192, scratch.size(), io, &got, scratch.data(), nullptr)
-            .ok());
+    ASSERT_TRUE(file->Read(8192 + (goes_on ? i * scratch.size() : 0),
+                           scratch.size(), io, &got, scratch.data(), nullptr)
+                    .ok());
     ASSERT_EQ(got.ToString(), std::string(scratch.size(), 'x'));
   }
+}
+
+// Enough for it to be wanted. The first read does not jump back.
+constexpr size_t kEnough = DemandReader::kReads + 2;
+
+std::shared_ptr<FileHeat> Cold() { return std::make_shared<FileHeat>(); }
+
+bool BecomesWarm(const FileHeat& file) {
+  for (int tries = 0; tries < 3000 && file.heat != Heat::kWarm; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return file.heat == Heat::kWarm;
 }
 
 bool GetsWarm(const std::string& path) {
@@ -93,18 +105,17 @@ class CacheWarmerTest : public testing::Test {
   // Cold files can be told from warm ones here.
   void SetUp() override {
     Make(DataCache::kNone);
+    std::unique_ptr<rocksdb::FSWritableFile> file;
+    if (!fs_->NewWritableFile(Path("first.sst"), {}, &file, nullptr).ok()) {
+      GTEST_SKIP() << "no direct I/O here";
+    }
     Write("000001.sst");
     if (ResidentBytes(Path("000001.sst")) > 0) {
-      GTEST_SKIP() << "this file system does not tell what is cached";
+      GTEST_SKIP() << "nobody tells what is cached";
     }
   }
 
-  void Make(DataCache policy) {
-    UringFsOptions options;
-    options.direct_io = DirectIo::kRequired;
-    options.data_cache = policy;
-    fs_ = MakeUringFs(options);
-  }
+  void Make(DataCache policy) { fs_ = MakeUringFs(With(policy)); }
 
   void Write(const std::string& name) { WriteTable(fs_.get(), Path(name)); }
 
@@ -116,13 +127,14 @@ class CacheWarmerTest : public testing::Test {
     return file;
   }
 
-  // Whether nothing but what is there already is on its way into the cache:
-  // one that is asked for later is warm, and this one is not.
+  // Whether it is not on its way into the cache either: one that is asked for
+  // now is there, and this one still is not.
   bool StaysCold(const std::string& name) {
-    const auto heat = std::make_shared<std::atomic<Heat>>(Heat::kCold);
-    WriteTable(cold_.get(), Path("marker"));
-    CacheWarmer::OfProcess().Warm(Path("marker"), heat, kMemory);
-    return GetsWarm(Path("marker")) && ResidentBytes(Path(name)) < kBytes;
+    WriteTable(cold_.get(), Path("000099.sst"));
+    EXPECT_LT(ResidentBytes(Path("000099.sst")), kBytes);
+    const auto marker = Cold();
+    CacheWarmer::OfProcess().Warm(Path("000099.sst"), marker);
+    return BecomesWarm(*marker) && ResidentBytes(Path(name)) < kBytes;
   }
 
   std::string Path(const std::string& name) const { return dir_.File(name); }
@@ -131,13 +143,16 @@ class CacheWarmerTest : public testing::Test {
   std::shared_ptr<rocksdb::FileSystem> fs_;
 
  private:
-  static UringFsOptions Cold() {
+  // Direct from the first byte on.
+  static UringFsOptions With(DataCache policy) {
     UringFsOptions options;
-    options.data_cache = DataCache::kNone;
+    options.direct_io = DirectIo::kRequired;
+    options.data_cache = policy;
     return options;
   }
 
-  const std::shared_ptr<rocksdb::FileSystem> cold_ = MakeUringFs(Cold());
+  const std::shared_ptr<rocksdb::FileSystem> cold_ =
+      MakeUringFs(With(DataCache::kNone));
 };
 
 TEST_F(CacheWarmerTest, AClosedTableGetsWarm) {
@@ -148,19 +163,46 @@ TEST_F(CacheWarmerTest, AClosedTableGetsWarm) {
 
 TEST_F(CacheWarmerTest, WhatIsGoneOrIsNoFileHoldsNothingUp) {
   CacheWarmer& warmer = CacheWarmer::OfProcess();
-  const auto cold = [] {
-    return std::make_shared<std::atomic<Heat>>(Heat::kCold);
-  };
-  for (size_t i = 0; i < 2 * CacheWarmer::kMaxWaiting; ++i) {
-    warmer.Warm(Path("no_such_file"), cold(), kMemory);
-    warmer.Warm(dir_.path(), cold(), kMemory);
+  ASSERT_EQ(::mkfifo(Path("fifo").c_str(), 0600), 0);
+  std::vector<std::shared_ptr<FileHeat>> files;
+  for (const std::string& path :
+       {Path("no_such_file"), dir_.path(), Path("fifo")}) {
+    files.push_back(Cold());
+    warmer.Warm(path, files.back());
   }
-  const auto heat = cold();
-  warmer.Warm(Path("000001.sst"), heat, kMemory);
-  EXPECT_TRUE(GetsWarm(Path("000001.sst")));
-  while (*heat != Heat::kWarm) {
+  const auto file = Cold();
+  warmer.Warm(Path("000001.sst"), file);
+  EXPECT_TRUE(BecomesWarm(*file));
+  EXPECT_EQ(ResidentBytes(Path("000001.sst")), kBytes);
+  for (const auto& other : files) {
+    EXPECT_EQ(other->heat, Heat::kPassedOver);
+  }
+}
+
+TEST_F(CacheWarmerTest, WhatNobodyKnowsAnyMoreIsNotRead) {
+  Write("000002.sst");
+  CacheWarmer::OfProcess().Warm(Path("000002.sst"), Cold());
+  EXPECT_TRUE(StaysCold("000002.sst"));
+}
+
+TEST_F(CacheWarmerTest, AFullQueueEmptiesAgain) {
+  std::vector<std::shared_ptr<FileHeat>> files;
+  CacheWarmer& warmer = CacheWarmer::OfProcess();
+  for (size_t i = 0; i < 100 * CacheWarmer::kMaxWaiting && warmer.HasRoom();
+       ++i) {
+    files.push_back(Cold());
+    warmer.Warm(Path("no_such_file"), files.back());
+  }
+  const auto file = Cold();
+  if (!warmer.HasRoom()) {
+    warmer.Warm(Path("000001.sst"), file);
+  }
+  // Asked for when there is room it is read, whatever became of the others.
+  while (!warmer.HasRoom()) {
     std::this_thread::yield();
   }
+  warmer.Warm(Path("000001.sst"), file);
+  EXPECT_TRUE(BecomesWarm(*file));
 }
 
 TEST_F(CacheWarmerTest, WhatNobodyReadsStaysCold) {
@@ -168,6 +210,8 @@ TEST_F(CacheWarmerTest, WhatNobodyReadsStaysCold) {
   Write("000002.sst");
   Read(Open("000002.sst").get(), DemandReader::kReads, kUser);
   Read(Open("000002.sst").get(), 100, kCompaction);
+  // As compactions do whose priority was lost on the way.
+  Read(Open("000002.sst").get(), 100, kUser, /*goes_on=*/true);
   Write("000003.sst");
   EXPECT_TRUE(StaysCold("000002.sst"));
   EXPECT_TRUE(StaysCold("000003.sst"));
@@ -177,11 +221,36 @@ TEST_F(CacheWarmerTest, WhatUsersReadGetsWarmAndSoDoesWhatIsClosedThen) {
   Make(DataCache::kAuto);
   Write("000002.sst");
   Write("000003.sst");
-  Read(Open("000002.sst").get(), DemandReader::kReads + 1, kUser);
+  Read(Open("000002.sst").get(), kEnough, kUser);
   EXPECT_TRUE(GetsWarm(Path("000002.sst")));
   EXPECT_TRUE(StaysCold("000003.sst"));
   Write("000004.sst");
   EXPECT_TRUE(GetsWarm(Path("000004.sst")));
+  const auto& fs = static_cast<const UringFileSystem&>(*fs_);
+  for (int i = 0; i < 3000 && fs.Totals().warmed_bytes < 2 * kBytes; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(fs.Totals().warmed_bytes, 2 * kBytes);
+}
+
+// By another name it is the same file; and by an old name another one.
+TEST_F(CacheWarmerTest, ANameIsNotAFile) {
+  Make(DataCache::kAuto);
+  const rocksdb::IOOptions io;
+  Write("000002.sst");
+  Write("000003.sst");
+  Read(Open("000002.sst").get(), kEnough, kUser);
+  ASSERT_TRUE(GetsWarm(Path("000002.sst")));
+  ASSERT_TRUE(
+      fs_->RenameFile(Path("000003.sst"), Path("000002.sst"), io, nullptr)
+          .ok());
+  EXPECT_TRUE(StaysCold("000002.sst"));
+  ASSERT_TRUE(
+      fs_->LinkFile(Path("000002.sst"), Path("000005.sst"), io, nullptr).ok());
+  const timespec times[2] = {{0, UTIME_OMIT}, {946684800, 0}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, Path("000005.sst").c_str(), times, 0), 0);
+  Read(Open("000005.sst").get(), kEnough, kUser);
+  EXPECT_TRUE(GetsWarm(Path("000005.sst")));
 }
 
 TEST_F(CacheWarmerTest, ManyReadsAtOnceCount) {
@@ -231,9 +300,9 @@ TEST_F(CacheWarmerTest, FilesOfOthersGetWarmIfTheyAreOfThisBoot) {
   const timespec times[2] = {{0, UTIME_OMIT}, {946684800, 0}};
   ASSERT_EQ(::utimensat(AT_FDCWD, Path("000003.sst").c_str(), times, 0), 0);
   Make(DataCache::kAuto);
-  Read(Open("000003.sst").get(), 10 * DemandReader::kReads, kUser);
+  Read(Open("000003.sst").get(), kEnough, kUser);
   EXPECT_TRUE(StaysCold("000003.sst"));
-  Read(Open("000002.sst").get(), 10 * DemandReader::kReads, kUser);
+  Read(Open("000002.sst").get(), kEnough, kUser);
   EXPECT_TRUE(GetsWarm(Path("000002.sst")));
 }
 
@@ -246,8 +315,9 @@ TEST_F(CacheWarmerTest, CompactionsReadWarmFilesFromTheCache) {
     if (policy == DataCache::kWarm) {
       ASSERT_TRUE(GetsWarm(Path("000002.sst")));
       const auto& reader = static_cast<const CompactionReader&>(*file);
-      while (!static_cast<const DemandReader*>(reader.target())->is_warm()) {
-        std::this_thread::yield();
+      const auto& warmth = static_cast<const DemandReader&>(*reader.target());
+      for (int i = 0; i < 3000 && !warmth.is_warm(); ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
       }
     }
     std::vector<char> scratch(kBytes);
@@ -266,34 +336,40 @@ TEST_F(CacheWarmerTest, CompactionsReadWarmFilesFromTheCache) {
   }
 }
 
-TEST(CacheDemandTest, ReadsAreForgottenAfterAWhile) {
-  using Clock = CacheDemand::Clock;
-  CacheDemand demand(DataCache::kAuto);
-  const auto heat_after = [&](const std::string& path, Clock::time_point now) {
-    demand.Closed(path, now);
-    return demand.HeatOf(path)->load();
-  };
-  const Clock::time_point begin = Clock::now();
-  EXPECT_EQ(heat_after("/nowhere/1", begin), Heat::kCold);
-  demand.Read();
-  EXPECT_NE(heat_after("/nowhere/2", begin), Heat::kCold);
-  EXPECT_NE(heat_after("/nowhere/3", begin + CacheDemand::kLasts / 2),
-            Heat::kCold);
-  EXPECT_EQ(heat_after("/nowhere/4", begin + CacheDemand::kLasts), Heat::kCold);
-}
-
-TEST(CacheDemandTest, OldFilesAndGoneOnesAreForgotten) {
-  CacheDemand demand(DataCache::kAuto);
-  demand.Closed("first");
-  demand.Closed("second");
-  demand.Forget("second");
-  EXPECT_EQ(demand.HeatOf("second"), nullptr);
-  EXPECT_NE(demand.HeatOf("first"), nullptr);
-  for (size_t i = 0; i < CacheDemand::kMaxFiles - 1; ++i) {
-    demand.Closed(std::to_string(i));
+// Other threads of the parent may hold what the child would wait for.
+TEST_F(CacheWarmerTest, AChildOfForkReads) {
+  Make(DataCache::kAuto);
+  Write("000002.sst");
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) {
+        Open("000002.sst");
+      }
+    });
   }
-  EXPECT_EQ(demand.HeatOf("first"), nullptr);
-  EXPECT_NE(demand.HeatOf("0"), nullptr);
+  int failed = 0;
+  for (int i = 0; i < 400 && failed == 0; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::alarm(10);  // ends it if it hangs
+      std::unique_ptr<rocksdb::FSRandomAccessFile> file;
+      const bool is_ok =
+          fs_->NewRandomAccessFile(Path("000002.sst"), rocksdb::FileOptions(),
+                                   &file, nullptr)
+              .ok();
+      ::_exit(is_ok ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    failed += status != 0 ? 1 : 0;
+  }
+  stop = true;
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(failed, 0);
 }
 
 }  // namespace
