@@ -119,6 +119,11 @@ rdb::IOStatus SideFiles::Recover(const SideFileInfo& info, uint32_t wait_ms) {
     Report(DirectoryOf(info.path), report);
     return rdb::IOStatus::OK();
   }
+  if (LiveFiles::OfProcess().Holds(info.log_path)) {
+    // It is about to get its side file, or to leave it: then it does not look
+    // like ours, and the lock that recovery would wait for is our own.
+    return rdb::IOStatus::OK();
+  }
   RecoveryOptions options = RecoveryOptions::OfRocksDb();
   options.wait_ms = wait_ms;
   const Status status = RecoverLog(info.log_path, options, &report);

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <thread>
 
@@ -114,6 +115,32 @@ TEST_P(FsSideFileTest, ALogIsRenamedOrReusedBesideItsClose) {
     Delete(next_name);
     ASSERT_TRUE(std::filesystem::is_empty(dir_.path()));
   }
+}
+
+// Between the making of its side file and the taking of it, a log looks as if
+// it were nobody's. Its own process must not wait for itself to let go of it.
+TEST_P(FsSideFileTest, AnOpenLogIsNoneToRecoverWhateverItsSideFileSays) {
+  fs_ = MakeUringFs();
+  const File live = Create(name_);
+  Append(live, Pattern(500));
+  Flush(live);
+  ASSERT_FALSE(std::filesystem::exists(side_));
+  std::ofstream(side_) << std::string(8192, '\0');
+
+  // Another database is opened: from here on directories are looked at anew.
+  std::filesystem::create_directory(Path("other"));
+  rocksdb::FileLock* lock = nullptr;
+  ASSERT_TRUE(fs_->LockFile(Path("other/LOCK"), io_, &lock, nullptr).ok());
+  ASSERT_TRUE(fs_->UnlockFile(lock, io_, nullptr).ok());
+  File next;
+  const auto status =
+      fs_->NewWritableFile(Path("000005.log"), file_options_, &next, nullptr);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  Append(live, Pattern(200000));
+  Close(live);
+  EXPECT_EQ(
+      Difference(ReadWholeFile(Path(name_)), Pattern(500) + Pattern(200000)),
+      "");
 }
 
 // A WAL that was synced often has zeros ahead, and gets more in the background:
