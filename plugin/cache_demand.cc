@@ -192,8 +192,8 @@ void DemandReader::Count(size_t reads) const {
   }
 }
 
-// Reads of compactions have a priority, but for those of blob files, and where
-// an Env in between has lost it. They go forward through the file, once, and
+// Reads of compactions look like users' in blob files, and where an Env in
+// between has lost their priority. They go forward through the file, once, and
 // those of users jump; who reads a file from one end to the other would gain
 // next to nothing.
 rdb::IOStatus DemandReader::Read(uint64_t offset, size_t n,
@@ -201,7 +201,7 @@ rdb::IOStatus DemandReader::Read(uint64_t offset, size_t n,
                                  rdb::Slice* result, char* scratch,
                                  rdb::IODebugContext* dbg) const {
   // Once it is counted enough nobody else's cache line is written to.
-  if (options.rate_limiter_priority == rdb::Env::IO_TOTAL &&
+  if (IsUserRead(options) &&
       (reads_.load(std::memory_order_relaxed) >= kReads ||
        last_.exchange(offset, std::memory_order_relaxed) >= offset)) {
     Count(1);
@@ -213,7 +213,7 @@ rdb::IOStatus DemandReader::MultiRead(rdb::FSReadRequest* requests,
                                       size_t count,
                                       const rdb::IOOptions& options,
                                       rdb::IODebugContext* dbg) {
-  if (options.rate_limiter_priority == rdb::Env::IO_TOTAL) {
+  if (IsUserRead(options)) {
     Count(count);
   }
   return target()->MultiRead(requests, count, options, dbg);

@@ -16,6 +16,7 @@
 #ifndef URINGFS_PLUGIN_CACHE_DEMAND_H_
 #define URINGFS_PLUGIN_CACHE_DEMAND_H_
 
+#include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -36,6 +37,11 @@
 #include "uringfs_file_system.h"
 
 namespace uringfs {
+
+// Reads of compactions have a priority, those of users have none.
+inline bool IsUserRead(const rdb::IOOptions& options) {
+  return options.rate_limiter_priority == rdb::Env::IO_TOTAL;
+}
 
 // Of one file system. THREADS: any.
 class CacheDemand {

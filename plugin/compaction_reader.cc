@@ -94,8 +94,7 @@ rdb::IOStatus CompactionReader::Read(uint64_t offset, size_t n,
                                      const rdb::IOOptions& options,
                                      rdb::Slice* result, char* scratch,
                                      rdb::IODebugContext* dbg) const {
-  const bool is_warm = warmth_ != nullptr && warmth_->is_warm();
-  if (options.rate_limiter_priority != rocksdb::Env::IO_TOTAL && !is_warm &&
+  if (!IsUserRead(options) && !IsWarm() &&
       !is_hopeless_.load(std::memory_order_relaxed)) {
     Lane* const lane = TakeLane(offset, n);
     size_t got = 0;

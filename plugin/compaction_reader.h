@@ -111,6 +111,7 @@ class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
   };
 
   uint64_t size() const { return static_cast<uint64_t>(file_.st_size); }
+  bool IsWarm() const { return warmth_ != nullptr && warmth_->is_warm(); }
   // The lane that goes on at `offset`, busy now, if it is worth reading ahead.
   // Else null, and some lane remembers the read.
   Lane* TakeLane(uint64_t offset, size_t n) const;

@@ -14,6 +14,9 @@
 namespace uringfs {
 namespace {
 
+// What stands before the group of version 2 in /proc/self/cgroup.
+constexpr std::string_view kVersion2 = "\n0::";
+
 // Empty if it cannot be read. What we look for is in the first 16 KiB.
 std::string ReadStart(const std::string& path) {
   std::string text;
@@ -56,12 +59,12 @@ FreeMemory::FreeMemory(std::string proc, std::string cgroup)
 // Each group's limit holds for all below it.
 FreeMemory::Room FreeMemory::RoomOfGroups() const {
   Room room;
-  const std::string groups = ReadStart(proc_ + "/self/cgroup");
-  size_t begin = groups.compare(0, 3, "0::") == 0 ? 3 : groups.find("\n0::");
-  if (begin == std::string::npos) {
+  const std::string groups = "\n" + ReadStart(proc_ + "/self/cgroup");
+  const size_t line = groups.find(kVersion2);
+  if (line == std::string::npos) {
     return room;
   }
-  begin += begin == 3 ? 0 : 4;
+  const size_t begin = line + kVersion2.size();
   std::string group = groups.substr(begin, groups.find('\n', begin) - begin);
   while (true) {
     const std::string directory = cgroup_ + group;

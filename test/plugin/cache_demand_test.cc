@@ -28,8 +28,8 @@ std::shared_ptr<FileHeat> HeatOf(CacheDemand* demand, const std::string& path) {
 }
 
 bool IsWantedWhenClosed(CacheDemand* demand, const std::string& path,
-                        int64_t now, uint64_t bytes = kBytes) {
-  demand->Closed(path, bytes, now);
+                        int64_t now) {
+  demand->Closed(path, kBytes, now);
   return HeatOf(demand, path)->heat != Heat::kCold;
 }
 

@@ -83,21 +83,24 @@ constexpr size_t kEnough = DemandReader::kReads + 2;
 
 std::shared_ptr<FileHeat> Cold() { return std::make_shared<FileHeat>(); }
 
-bool BecomesWarm(const FileHeat& file) {
-  for (int tries = 0; tries < 3000 && file.heat != Heat::kWarm; ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return file.heat == Heat::kWarm;
-}
-
-bool GetsWarm(const std::string& path) {
+// Half a minute long.
+template <class Condition>
+bool Eventually(const Condition& condition) {
   for (int tries = 0; tries < 3000; ++tries) {
-    if (ResidentBytes(path) == kBytes) {
+    if (condition()) {
       return true;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return false;
+}
+
+bool BecomesWarm(const FileHeat& file) {
+  return Eventually([&] { return file.heat == Heat::kWarm; });
+}
+
+bool GetsWarm(const std::string& path) {
+  return Eventually([&] { return ResidentBytes(path) == kBytes; });
 }
 
 class CacheWarmerTest : public testing::Test {
@@ -227,9 +230,7 @@ TEST_F(CacheWarmerTest, WhatUsersReadGetsWarmAndSoDoesWhatIsClosedThen) {
   Write("000004.sst");
   EXPECT_TRUE(GetsWarm(Path("000004.sst")));
   const auto& fs = static_cast<const UringFileSystem&>(*fs_);
-  for (int i = 0; i < 3000 && fs.Totals().warmed_bytes < 2 * kBytes; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  Eventually([&] { return fs.Totals().warmed_bytes >= 2 * kBytes; });
   EXPECT_EQ(fs.Totals().warmed_bytes, 2 * kBytes);
 }
 
@@ -316,9 +317,7 @@ TEST_F(CacheWarmerTest, CompactionsReadWarmFilesFromTheCache) {
       ASSERT_TRUE(GetsWarm(Path("000002.sst")));
       const auto& reader = static_cast<const CompactionReader&>(*file);
       const auto& warmth = static_cast<const DemandReader&>(*reader.target());
-      for (int i = 0; i < 3000 && !warmth.is_warm(); ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      }
+      EXPECT_TRUE(Eventually([&] { return warmth.is_warm(); }));
     }
     std::vector<char> scratch(kBytes);
     rocksdb::IOOptions io;
