@@ -14,11 +14,22 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kIdle = std::chrono::milliseconds(100);
 // What refused a stream may have passed by then.
 constexpr auto kNextTry = std::chrono::milliseconds(500);
-// So much, read one behind the other, is worth two windows; or a read of that
+// So much, read one behind the other, is worth the windows; or a read of that
 // much that begins where the file does.
 constexpr uint64_t kWorthIt = uint64_t{64} << 10;
 // What a lane that is read ahead may leave out.
 constexpr uint64_t kGap = uint64_t{64} << 10;
+// With fewer windows the device would wait for the reader.
+constexpr uint32_t kFewWindows = 4;
+
+// As many as have all of a read of that size ahead of it. RocksDB's own
+// read-ahead asks for some MiB and one block: with windows for the MiB alone
+// each read would wait for its last block.
+uint32_t WindowsFor(size_t bytes) {
+  return static_cast<uint32_t>(
+      std::clamp<uint64_t>(bytes / ReadStreams::kWindowBytes + 2,
+                           ReadStreams::kWindows, ReadStreams::kMaxWindows));
+}
 
 }  // namespace
 
@@ -30,15 +41,21 @@ bool IsStill(const std::string& path, const struct stat& file) {
          now.st_mtim.tv_nsec == file.st_mtim.tv_nsec;
 }
 
-bool ReadStreams::Open(const std::string& path,
+BufferShare ReadStreams::Take(uint32_t windows) {
+  BufferShare memory = budget_.Take(max_bytes_, kWindowBytes, windows);
+  return memory.count() < kFewWindows ? BufferShare() : std::move(memory);
+}
+
+bool ReadStreams::Open(const std::string& path, size_t bytes,
                        const std::shared_ptr<ReadStream>& stream) {
-  BufferShare memory = budget_.Take(max_bytes_, kWindowBytes, 2);
+  BufferShare memory = Take(WindowsFor(bytes));
   if (memory.count() == 0) {
     Reclaim();
-    memory = budget_.Take(max_bytes_, kWindowBytes, 2);
+    memory = Take(WindowsFor(bytes));
   }
   if (memory.count() == 0 ||
-      !ReadAhead::Open(path, kWindowBytes, &stream->ahead).ok()) {
+      !ReadAhead::Open(path, kWindowBytes, memory.count(), &stream->ahead)
+           .ok()) {
     return false;
   }
   stream->memory = std::move(memory);
@@ -167,7 +184,7 @@ bool CompactionReader::ReadAheadIn(Lane* lane, uint64_t offset, size_t n,
     if (now < lane->no_try_before) {
       return false;
     }
-    if (!streams_->Open(path_, lane->stream)) {
+    if (!streams_->Open(path_, n, lane->stream)) {
       lane->no_try_before = now + kNextTry;
       return false;
     }

@@ -49,18 +49,22 @@ struct ReadStream {
 // All streams of a file system, which share a budget. THREADS: any.
 class ReadStreams {
  public:
-  static constexpr uint32_t kWindowBytes = 1 << 20;
+  static constexpr uint32_t kWindowBytes = 256 << 10;
+  // Of one stream: for reads of blocks, and for large ones at most.
+  static constexpr uint32_t kWindows = 8;
+  static constexpr uint32_t kMaxWindows = 16;
   // Less memory than that is of no use.
-  static constexpr uint64_t kMinBytes = uint64_t{2} * kWindowBytes;
+  static constexpr uint64_t kMinBytes = uint64_t{kWindows} * kWindowBytes;
 
   // `max_bytes`: of memory.
   ReadStreams(uint64_t max_bytes, std::shared_ptr<FsStats> stats)
       : max_bytes_(max_bytes), stats_(std::move(stats)) {}
 
-  // Opens a stream that is not open. False if there is no memory for it, or
-  // the file cannot be read so: later perhaps.
+  // Opens a stream that is not open, for reads of `bytes`. False if there is
+  // no memory for it, or the file cannot be read so: later perhaps.
   // REQUIRES: stream->mutex is held.
-  bool Open(const std::string& path, const std::shared_ptr<ReadStream>& stream);
+  bool Open(const std::string& path, size_t bytes,
+            const std::shared_ptr<ReadStream>& stream);
 
   FsStats* stats() const { return stats_.get(); }
   // Memory of the streams that are open.
@@ -71,6 +75,8 @@ class ReadStreams {
   // open when the compaction that read it is over. Does nothing if all were
   // read a moment ago.
   void Reclaim();
+  // Memory for that many windows, or somewhat less, or none.
+  BufferShare Take(uint32_t windows);
 
   const uint64_t max_bytes_;
   const std::shared_ptr<FsStats> stats_;

@@ -17,24 +17,29 @@
 
 namespace uringfs {
 
-// Holds two windows of memory and a descriptor. THREADS: one at a time.
+// Holds memory for its windows and a descriptor. THREADS: one at a time.
 class ReadAhead {
  public:
-  static constexpr size_t kMaxWindowBytes = size_t{16} << 20;
+  // Larger requests io_uring hands to worker threads.
+  static constexpr size_t kMaxWindowBytes = size_t{256} << 10;
+  static constexpr size_t kMaxWindows = 64;
 
-  // `window_bytes`: what is read at once; twice that is held. Bytes that are
-  // appended later are never seen. Errors: NotSupported where io_uring or
-  // direct I/O is refused; InvalidArgument unless `window_bytes` is a multiple
-  // of 4096, more than 0 and at most kMaxWindowBytes; those of opening.
+  // `window_bytes`: what the device is asked for at once; `windows` times that
+  // is held. All but one of them are ahead of the reader at any time, so that
+  // a read of up to that much finds that the device was asked for it before.
+  // Bytes that are appended later are never seen. Errors: NotSupported where
+  // io_uring or direct I/O is refused; InvalidArgument unless `window_bytes`
+  // is a multiple of 4096, more than 0 and at most kMaxWindowBytes, and
+  // `windows` from 2 to kMaxWindows; those of opening.
   static Status Open(const std::string& path, size_t window_bytes,
-                     std::unique_ptr<ReadAhead>* reader);
+                     size_t windows, std::unique_ptr<ReadAhead>* reader);
 
   // Waits for reads that are under way.
   virtual ~ReadAhead() = default;
 
   // Copies `bytes` from `offset`; *got is less only at the end of the file, as
   // it was when it was opened. Goes on reading behind them. An offset that is
-  // in neither window begins anew, and costs two windows. Errors: the
+  // in no window begins anew, and costs all windows. Errors: the
   // device's, for the window that has the bytes; a later call tries again.
   // NotSupported in a child of fork.
   virtual Status Read(uint64_t offset, size_t bytes, char* out,

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -23,32 +22,24 @@
 #include "src/log/workspace.h"
 
 namespace uringfs {
+
+static_assert(ReadAhead::kMaxWindows * 2 <= UringQueue::kEntries,
+              "the ring's queue must hold every window's request");
+
 namespace {
 
 constexpr size_t kBlock = 4096;
-// Of one request: larger ones are handed to worker threads.
-constexpr size_t kPieceBytes = size_t{256} << 10;
 
-struct Window;
-
-struct Piece {
-  Window* window = nullptr;
-  iovec memory = {};
-  uint64_t offset = 0;
-  size_t wanted = 0;  // less than the memory's at the end of the file
-  int result = 0;
-};
-
-// A stretch of the file. The device fills it from Start to the last
-// completion; then it is read, until it is started anew.
+// A stretch of the file, and one request to the device: it fills it from Start
+// to the completion; then it is read, until it is started anew.
 struct Window {
   char* memory = nullptr;
   uint64_t begin = 0;
   uint64_t end = 0;
-  size_t under_way = 0;  // pieces
+  bool is_under_way = false;
   bool is_settled = true;
+  int result = 0;
   Status status;
-  std::vector<Piece> pieces;
 
   bool Holds(uint64_t offset) const { return begin <= offset && offset < end; }
 };
@@ -56,14 +47,16 @@ struct Window {
 class ReadAheadFile final : public ReadAhead {
  public:
   ReadAheadFile(std::string path, int fd, uint64_t size, size_t window_bytes,
-                std::unique_ptr<Workspace> workspace, UringQueue* queue)
+                size_t windows, std::unique_ptr<Workspace> workspace,
+                UringQueue* queue)
       : path_(std::move(path)),
         fd_(fd),
         size_(size),
         window_bytes_(window_bytes),
         forks_(ForkCount()),
         workspace_(std::move(workspace)),
-        queue_(queue) {
+        queue_(queue),
+        windows_(windows) {
     char* memory = workspace_->ring_memory();
     for (Window& window : windows_) {
       window.memory = memory;
@@ -88,17 +81,19 @@ class ReadAheadFile final : public ReadAhead {
  private:
   bool IsOurs() const { return forks_ == ForkCount(); }
   Window* Find(uint64_t offset);
-  // Both windows, from `offset` on.
+  // All windows, from `offset` on.
   void Restart(uint64_t offset);
-  // REQUIRES: nothing is under way in it.
+  // Where the last window ends, so that all in front of it was asked for.
+  uint64_t AskedEnd() const;
+  // REQUIRES: it is not under way.
   void Start(Window* window, uint64_t begin);
-  void Submit(Piece* piece);
-  // Until nothing is under way in it.
+  void Submit(Window* window);
+  // Until it is not under way.
   void Await(Window* window);
   // The same, and makes whole what came back in part.
   void Settle(Window* window);
-  Status Complete(Piece* piece);
-  // Windows that end at `position` or before go on ahead of the other one.
+  Status Complete(Window* window);
+  // Windows that end at `position` or before go on behind the last one.
   void GoOn(uint64_t position);
 
   const std::string path_;
@@ -107,8 +102,8 @@ class ReadAheadFile final : public ReadAhead {
   const size_t window_bytes_;
   const uint32_t forks_;
   std::unique_ptr<Workspace> workspace_;
-  UringQueue* const queue_;  // the workspace's
-  std::array<Window, 2> windows_;
+  UringQueue* const queue_;      // the workspace's
+  std::vector<Window> windows_;  // the kernel has pointers to them
   uint64_t device_bytes_ = 0;
 };
 
@@ -153,47 +148,56 @@ void ReadAheadFile::Restart(uint64_t offset) {
   for (Window& window : windows_) {
     Await(&window);
   }
-  Start(&windows_[0], AlignDown(offset, kBlock));
-  Start(&windows_[1], windows_[0].end);
+  uint64_t begin = AlignDown(offset, kBlock);
+  for (Window& window : windows_) {
+    Start(&window, begin);
+    begin = window.end;
+  }
+}
+
+uint64_t ReadAheadFile::AskedEnd() const {
+  uint64_t end = 0;
+  for (const Window& window : windows_) {
+    end = std::max(end, window.end);
+  }
+  return end;
 }
 
 void ReadAheadFile::GoOn(uint64_t position) {
-  for (Window& window : windows_) {
-    const Window& other = &window == &windows_[0] ? windows_[1] : windows_[0];
-    if (window.end <= position && other.end > window.end && other.end < size_) {
-      Await(&window);
-      Start(&window, other.end);
+  uint64_t end = AskedEnd();
+  while (end < size_) {
+    Window* const oldest = &*std::min_element(
+        windows_.begin(), windows_.end(),
+        [](const Window& a, const Window& b) { return a.end < b.end; });
+    if (oldest->end > position) {
+      return;
     }
+    Await(oldest);
+    Start(oldest, end);
+    end = oldest->end;
   }
 }
 
 void ReadAheadFile::Start(Window* window, uint64_t begin) {
   // An earlier read could land on top of the new one.
-  URINGFS_CHECK_EQ(window->under_way, 0u);
+  URINGFS_CHECK(!window->is_under_way);
   window->begin = std::min(begin, size_);
   window->end = std::min(window->begin + window_bytes_, size_);
   window->status = Status::Ok();
-  window->is_settled = false;
-  window->pieces.clear();
-  // Reserved: the ring has pointers to them.
-  window->pieces.reserve(window_bytes_ / kPieceBytes + 1);
-  for (uint64_t at = window->begin; at < window->end; at += kPieceBytes) {
-    Piece& piece = window->pieces.emplace_back();
-    piece.window = window;
-    piece.offset = at;
-    piece.wanted = std::min<uint64_t>(kPieceBytes, window->end - at);
-    piece.memory = {window->memory + (at - window->begin),
-                    AlignUp(piece.wanted, kBlock)};
-    Submit(&piece);
+  window->is_settled = window->begin == window->end;
+  if (!window->is_settled) {
+    Submit(window);
+    device_bytes_ += window->end - window->begin;
   }
-  device_bytes_ += window->end - window->begin;
 }
 
-void ReadAheadFile::Submit(Piece* piece) {
+void ReadAheadFile::Submit(Window* window) {
   // What the ring does not take is read when it is needed.
-  piece->result = -EAGAIN;
+  window->result = -EAGAIN;
+  const iovec memory = {window->memory,
+                        AlignUp(window->end - window->begin, kBlock)};
   const auto prepare = [&] {
-    return queue_->PrepareRead(fd_, piece->memory, piece->offset, piece);
+    return queue_->PrepareRead(fd_, memory, window->begin, window);
   };
   // A queue full of requests that the kernel did not take, and that do nothing
   // now, gets empty only if they are submitted once more.
@@ -204,17 +208,17 @@ void ReadAheadFile::Submit(Piece* piece) {
     queue_->Withdraw();
     return;
   }
-  ++piece->window->under_way;
+  window->is_under_way = true;
 }
 
 void ReadAheadFile::Await(Window* window) {
-  while (window->under_way > 0) {
+  while (window->is_under_way) {
     void* user = nullptr;
     int result = 0;
     if (queue_->Next(&user, &result)) {
-      auto* piece = static_cast<Piece*>(user);
-      piece->result = result;
-      --piece->window->under_way;
+      auto* done = static_cast<Window*>(user);
+      done->result = result;
+      done->is_under_way = false;
     } else if (queue_->Wait() != 0) {
       // The completion comes all the same, and until then the memory is the
       // kernel's.
@@ -225,27 +229,22 @@ void ReadAheadFile::Await(Window* window) {
 
 void ReadAheadFile::Settle(Window* window) {
   Await(window);
-  if (window->is_settled) {
-    return;
-  }
-  window->is_settled = true;
-  for (Piece& piece : window->pieces) {
-    Status status = Complete(&piece);
-    if (!status.ok() && window->status.ok()) {
-      window->status = status;
-    }
+  if (!window->is_settled) {
+    window->is_settled = true;
+    window->status = Complete(window);
   }
 }
 
 // By plain reads, from the last block that is whole: short transfers, requests
 // that the ring did not take, and errors, which are told by the second try.
-Status ReadAheadFile::Complete(Piece* piece) {
-  size_t have = piece->result > 0 ? static_cast<size_t>(piece->result) : 0;
-  while (have < piece->wanted) {
+Status ReadAheadFile::Complete(Window* window) {
+  const size_t wanted = window->end - window->begin;
+  size_t have = window->result > 0 ? static_cast<size_t>(window->result) : 0;
+  while (have < wanted) {
     have = AlignDown(have, kBlock);
     const ssize_t got = workspace_->context()->sys()->Pread(
-        fd_, static_cast<char*>(piece->memory.iov_base) + have,
-        piece->memory.iov_len - have, static_cast<off_t>(piece->offset + have));
+        fd_, window->memory + have, AlignUp(wanted, kBlock) - have,
+        static_cast<off_t>(window->begin + have));
     if (got == -EINTR) {
       continue;
     }
@@ -253,7 +252,7 @@ Status ReadAheadFile::Complete(Piece* piece) {
       return Status::FromErrno(static_cast<int>(-got), "pread", path_);
     }
     if (static_cast<size_t>(got) < kBlock &&
-        have + static_cast<size_t>(got) < piece->wanted) {
+        have + static_cast<size_t>(got) < wanted) {
       return Status::FromErrno(EIO, "pread (the file became shorter)", path_);
     }
     have += static_cast<size_t>(got);
@@ -264,7 +263,7 @@ Status ReadAheadFile::Complete(Piece* piece) {
 }  // namespace
 
 Status ReadAhead::Open(const std::string& path, size_t window_bytes,
-                       std::unique_ptr<ReadAhead>* reader) {
+                       size_t windows, std::unique_ptr<ReadAhead>* reader) {
   if (window_bytes == 0 || window_bytes % kBlock != 0 ||
       window_bytes > kMaxWindowBytes) {
     return Status::InvalidArgument(
@@ -272,16 +271,21 @@ Status ReadAhead::Open(const std::string& path, size_t window_bytes,
         " bytes: it has to be a multiple of 4096, up to " +
         std::to_string(kMaxWindowBytes));
   }
+  if (windows < 2 || windows > kMaxWindows) {
+    return Status::InvalidArgument(std::to_string(windows) +
+                                   " windows: it takes from 2 to " +
+                                   std::to_string(kMaxWindows));
+  }
   std::unique_ptr<Workspace> workspace;
-  Status status = Workspace::Acquire(2 * window_bytes, &workspace);
-  return status.ok()
-             ? OpenReadAheadOn(std::move(workspace), path, window_bytes, reader)
-             : status;
+  Status status = Workspace::Acquire(windows * window_bytes, &workspace);
+  return status.ok() ? OpenReadAheadOn(std::move(workspace), path, window_bytes,
+                                       windows, reader)
+                     : status;
 }
 
 Status OpenReadAheadOn(std::unique_ptr<Workspace> workspace,
                        const std::string& path, size_t window_bytes,
-                       std::unique_ptr<ReadAhead>* reader) {
+                       size_t windows, std::unique_ptr<ReadAhead>* reader) {
   UringQueue* queue = nullptr;
   Status status = workspace->context()->Queue(&queue);
   if (!status.ok()) {
@@ -299,7 +303,7 @@ Status OpenReadAheadOn(std::unique_ptr<Workspace> workspace,
     return status;
   }
   *reader = std::make_unique<ReadAheadFile>(
-      path, fd, static_cast<uint64_t>(stat.st_size), window_bytes,
+      path, fd, static_cast<uint64_t>(stat.st_size), window_bytes, windows,
       std::move(workspace), queue);
   return Status::Ok();
 }

@@ -17,10 +17,10 @@
 
 namespace uringfs {
 
-// REQUIRES: the ring memory of `workspace` has two windows.
+// REQUIRES: the ring memory of `workspace` has all windows.
 Status OpenReadAheadOn(std::unique_ptr<Workspace> workspace,
                        const std::string& path, size_t window_bytes,
-                       std::unique_ptr<ReadAhead>* reader);
+                       size_t windows, std::unique_ptr<ReadAhead>* reader);
 
 }  // namespace uringfs
 

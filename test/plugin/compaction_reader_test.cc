@@ -112,6 +112,23 @@ TEST_F(CompactionReaderTest, ATableThatIsReadAsAWholeIsReadAhead) {
   }
 }
 
+// What compaction_readahead_size makes of it: so much, and one block.
+TEST_F(CompactionReaderTest, OfALargeReadNothingIsAskedForOnlyThen) {
+  NeedReadAhead();
+  for (const size_t readahead : {1u << 20, 2u << 20, 3u << 20}) {
+    SCOPED_TRACE(readahead);
+    Write("000001.sst", 3 * kBytes);
+    const auto file = Open("000001.sst");
+    const uint64_t before = ReadAhead();
+    const size_t step = readahead + 4096;
+    for (uint64_t at = 0; at < content_.size(); at += step) {
+      ExpectRead(*file, at, step, Tagged());
+      EXPECT_GE(ReadAhead() - before,
+                std::min<uint64_t>(at + 2 * step, content_.size()));
+    }
+  }
+}
+
 TEST_F(CompactionReaderTest, OthersReadAsBefore) {
   Write("000001.sst", kBytes);
   ReadWhole(*Open("000001.sst"), 100000, rocksdb::IOOptions());
@@ -183,10 +200,11 @@ TEST_F(CompactionReaderTest, SeveralAtOnceEachHaveALane) {
       }
     }
   }
-  // Each reads on for two windows at its end, and none is thrown away.
+  // Each reads on for its windows at its end, and none is thrown away.
   EXPECT_GE(ReadAhead() - before, 4 * (kBytes - 100000));
   EXPECT_LE(ReadAhead() - before,
-            4 * (kBytes + 3 * uint64_t{ReadStreams::kWindowBytes}));
+            4 * (kBytes + (ReadStreams::kWindows + 1) *
+                              uint64_t{ReadStreams::kWindowBytes}));
 }
 
 // Counts what the base is asked for.
@@ -277,7 +295,7 @@ TEST_F(CompactionReaderTest, AFileThatIsBeingWrittenIsReadAsALiveOne) {
 
 TEST_F(CompactionReaderTest, MemoryIsCappedAndComesBack) {
   NeedReadAhead();
-  constexpr uint64_t kMost = 3 * 2 * ReadStreams::kWindowBytes;
+  constexpr uint64_t kMost = 3 * ReadStreams::kMinBytes;
   const auto stats = std::make_shared<FsStats>();
   const auto streams = std::make_shared<ReadStreams>(kMost, stats);
   Write("000001.sst", kBytes);
