@@ -3,15 +3,12 @@
 #include "cache_warmer.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <system_error>
-#include <thread>
 #include <utility>
 
+#include "background_thread.h"
 #include "free_memory.h"
 #include "one_per_process.h"
 
@@ -82,28 +79,13 @@ void CacheWarmer::Warm(const std::string& path,
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!is_started_) {
-      Start();
+      // If there is none, the next file tries again.
+      is_started_ = StartBackgroundThread([this] { Run(); });
     }
     waiting_.push_back({path, file});
     waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
   }
   has_work_.notify_one();
-}
-
-// REQUIRES: mutex_ is held.
-void CacheWarmer::Start() {
-  // Signals are for the program's own threads.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    std::thread(&CacheWarmer::Run, this).detach();
-    is_started_ = true;
-  } catch (const std::system_error&) {
-    // The next file tries again.
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void CacheWarmer::Run() {

@@ -68,7 +68,6 @@ class CacheWarmer {
     std::shared_ptr<FileHeat> file;
   };
 
-  void Start();
   void Run();
 
   // The size of `waiting_`; changed where that is.

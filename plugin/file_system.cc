@@ -201,58 +201,6 @@ rdb::IOStatus UringFileSystem::LockFile(const std::string& path,
   return status;
 }
 
-rdb::IOStatus UringFileSystem::DeleteFile(const std::string& path,
-                                          const rdb::IOOptions& options,
-                                          rdb::IODebugContext* dbg) {
-  // Asked before: without a name it cannot be found any more.
-  const bool is_held = IsWalName(path) && LiveFiles::OfProcess().Holds(path);
-  rdb::IOStatus status = target()->DeleteFile(path, options, dbg);
-  if (status.ok() && demand_ != nullptr) {
-    demand_->Forget(path);
-  }
-  if (status.ok() && !is_held) {
-    SideFiles::RemoveSideFileOf(path);
-    SideFiles::SweepGone(path);
-  }
-  // Who lists a directory and deletes one by one comes to the side file after
-  // its log.
-  const bool is_gone = status.IsNotFound() || status.IsPathNotFound();
-  return is_gone && IsSideFileName(path) ? rdb::IOStatus::OK() : status;
-}
-
-rdb::IOStatus UringFileSystem::RenameFile(const std::string& path,
-                                          const std::string& target_path,
-                                          const rdb::IOOptions& options,
-                                          rdb::IODebugContext* dbg) {
-  // A live file is known by inode. Its side file is found by name.
-  const std::shared_ptr<LiveFile> live = LiveFiles::OfProcess().Find(path);
-  rdb::IOStatus status =
-      live ? ToIOStatus(live->LeaveSideFile()) : side_files_.RecoverWal(path);
-  if (status.ok()) {
-    status = target()->RenameFile(path, target_path, options, dbg);
-  }
-  if (status.ok() && demand_ != nullptr) {
-    demand_->Renamed(path, target_path);
-  }
-  return status;
-}
-
-rdb::IOStatus UringFileSystem::LinkFile(const std::string& path,
-                                        const std::string& target_path,
-                                        const rdb::IOOptions& options,
-                                        rdb::IODebugContext* dbg) {
-  // The link shows the inode to readers that do not ask us: at this instant
-  // it has the bytes and the size that posix would show.
-  rdb::IOStatus status = MakeWhole(path);
-  if (status.ok()) {
-    status = target()->LinkFile(path, target_path, options, dbg);
-  }
-  if (status.ok() && demand_ != nullptr) {
-    demand_->Linked(path, target_path);
-  }
-  return status;
-}
-
 #if URINGFS_ROCKSDB_GE(11, 5)
 rdb::IOStatus UringFileSystem::SyncFile(const std::string& path,
                                         const rdb::FileOptions& file_options,

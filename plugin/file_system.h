@@ -79,6 +79,13 @@ class UringFileSystem : public rdb::FileSystemWrapper {
                          rdb::IODebugContext* dbg) override;
 #endif
 
+  // What was deleted before is given back when they return.
+  rdb::IOStatus GetFreeSpace(const std::string& path,
+                             const rdb::IOOptions& options, uint64_t* bytes,
+                             rdb::IODebugContext* dbg) override;
+  rdb::IOStatus UnlockFile(rdb::FileLock* lock, const rdb::IOOptions& options,
+                           rdb::IODebugContext* dbg) override;
+
   // Calls that put an end to a side file, or make one useless. LockFile comes
   // before RocksDB looks at anything: what a killed process left is recovered.
   rdb::IOStatus LockFile(const std::string& path, const rdb::IOOptions& options,
@@ -140,6 +147,10 @@ class UringFileSystem : public rdb::FileSystemWrapper {
       std::unordered_map<std::string, std::string>* unused) override;
 
  private:
+  // Takes the name away; the blocks follow later.
+  rdb::IOStatus DeleteName(const std::string& path,
+                           const rdb::IOOptions& options,
+                           rdb::IODebugContext* dbg);
   // A file that is not ours.
   rdb::IOStatus NewBaseFile(const std::string& path,
                             const rdb::FileOptions& options,

@@ -72,8 +72,8 @@ struct UringFsOptions {
   // Size and number of flush buffers of each SST or blob file being written,
   // and how many of them may be in flight.
   uint32_t data_buffer_bytes = 256 * 1024;
-  uint32_t data_buffers = 8;
-  uint32_t data_writes_in_flight = 4;
+  uint32_t data_buffers = 16;
+  uint32_t data_writes_in_flight = 12;
   // All of those buffers together. A file gets fewer where this runs low, and
   // is left to the file system underneath where it is spent.
   uint32_t max_buffer_bytes = 64 * 1024 * 1024;

@@ -61,7 +61,9 @@ TEST(FsBuffersTest, SixtyFourFilesAtTheSmallestCap) {
   constexpr size_t kBytes = 600000;
   constexpr size_t kThreads = 4;
   const TempDir dir;
-  const auto fs = MakeUringFs(Small(16 << 10));
+  constexpr uint32_t kBuffer = 16 << 10;
+  const UringFsOptions options = Small(kBuffer);
+  const auto fs = MakeUringFs(options);
   const rocksdb::IOOptions io;
   Files files;
   OpenMany(fs.get(), dir, kFiles, &files);
@@ -91,7 +93,8 @@ TEST(FsBuffersTest, SixtyFourFilesAtTheSmallestCap) {
   const FsTotals totals = TotalsOf(fs);
   EXPECT_GT(totals.unbuffered_files, 0u);
   EXPECT_EQ(totals.data.files + totals.unbuffered_files, kFiles);
-  EXPECT_GT(totals.data.files, 8u);
+  EXPECT_GT(totals.data.files, kCap / (kBuffer * options.data_buffers))
+      << "late ones get fewer, not none";
   EXPECT_LE(totals.peak_buffer_bytes, kCap);
   files.clear();
   EXPECT_EQ(TotalsOf(fs).buffer_bytes, 0u);
