@@ -3,9 +3,13 @@
 #include "background_free.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/statfs.h>
 #include <unistd.h>
+
+#include <chrono>
+#include <utility>
 
 #include "one_per_process.h"
 
@@ -13,27 +17,52 @@ namespace uringfs {
 namespace {
 
 constexpr uint64_t kStatBlockBytes = 512;
+// Nobody's shutdown waits longer for a disk that hangs.
+constexpr auto kMaxWait = std::chrono::seconds(2);
 
-uint64_t AvailableOn(int fd) {
-  struct statvfs disk = {};
-  return ::fstatvfs(fd, &disk) == 0
-             ? uint64_t{disk.f_bavail} * uint64_t{disk.f_frsize}
-             : 0;
+// File systems where a handle of a file changes nothing but when its blocks
+// come back.
+bool IsFit(const struct statfs& disk) {
+  // The field's type differs between machines.
+  switch (static_cast<uint32_t>(disk.f_type)) {
+    case EXT4_SUPER_MAGIC:
+    case XFS_SUPER_MAGIC:
+    case BTRFS_SUPER_MAGIC:
+    case F2FS_SUPER_MAGIC:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsPutOff(const struct stat& file) {
+  return S_ISREG(file.st_mode) && file.st_nlink == 1 &&
+         static_cast<uint64_t>(file.st_blocks) * kStatBlockBytes >=
+             BackgroundFree::kMinBytes;
 }
 
 }  // namespace
 
 BlockHandle& BlockHandle::operator=(BlockHandle&& other) noexcept {
+  std::swap(owner_, other.owner_);
   std::swap(fd_, other.fd_);
+  std::swap(device_, other.device_);
+  std::swap(inode_, other.inode_);
   std::swap(bytes_, other.bytes_);
   return *this;
 }
 
 void BlockHandle::LetGo() {
-  if (fd_ >= 0) {
-    ::close(fd_);
-    fd_ = -1;
+  if (owner_ == nullptr) {
+    return;
   }
+  // Somebody may have closed all descriptors, and this one be another file's.
+  struct stat stat = {};
+  if (::fstat(fd_, &stat) == 0 && stat.st_dev == device_ &&
+      stat.st_ino == inode_) {
+    ::close(fd_);
+  }
+  std::exchange(owner_, nullptr)->Release(bytes_);
 }
 
 BackgroundFree& BackgroundFree::OfProcess() {
@@ -42,25 +71,48 @@ BackgroundFree& BackgroundFree::OfProcess() {
   return object.Get();
 }
 
+bool BackgroundFree::Reserve(uint64_t bytes, uint64_t available) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (held_ == kMaxHeld || available < min_space_ ||
+      (held_bytes_ + bytes) > available / kSpacePerByte) {
+    return false;
+  }
+  ++held_;
+  held_bytes_ += bytes;
+  return true;
+}
+
+void BackgroundFree::Release(uint64_t bytes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  --held_;
+  held_bytes_ -= bytes;
+}
+
 BlockHandle BackgroundFree::Hold(const std::string& path) {
+  BlockHandle file;
   // A path handle is enough to keep the blocks.
   const int fd = ::open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW);
-  struct stat stat = {};
   if (fd < 0) {
-    return {};
+    return file;
   }
-  const bool is_known = ::fstat(fd, &stat) == 0;
-  BlockHandle file(fd, static_cast<uint64_t>(stat.st_blocks) * kStatBlockBytes);
-  if (!is_known || !S_ISREG(stat.st_mode) || stat.st_nlink != 1 ||
-      file.bytes() < kMinBytes) {
-    return {};
+  struct stat stat = {};
+  struct statfs disk = {};
+  const bool is_put_off = ::fstat(fd, &stat) == 0 && IsPutOff(stat) &&
+                          ::fstatfs(fd, &disk) == 0 && IsFit(disk);
+  const uint64_t bytes =
+      static_cast<uint64_t>(stat.st_blocks) * kStatBlockBytes;
+  const uint64_t available = static_cast<uint64_t>(disk.f_bavail) *
+                             static_cast<uint64_t>(disk.f_bsize);
+  if (!is_put_off || !Reserve(bytes, available)) {
+    ::close(fd);
+    return file;
   }
-  const uint64_t available = AvailableOn(fd);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const bool is_plenty =
-      available >= min_space_ && waiting_bytes_ + file.bytes() <= available / 2;
-  return is_plenty && waiting_.size() < kMaxWaiting ? std::move(file)
-                                                    : BlockHandle();
+  file.owner_ = this;
+  file.fd_ = fd;
+  file.device_ = stat.st_dev;
+  file.inode_ = stat.st_ino;
+  file.bytes_ = bytes;
+  return file;
 }
 
 void BackgroundFree::Free(BlockHandle&& file) {
@@ -69,22 +121,31 @@ void BackgroundFree::Free(BlockHandle&& file) {
     return;
   }
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (!is_started_) {
-    is_started_ = start_([this] { Run(); });
-    if (!is_started_) {
-      return;
-    }
+  is_started_ = is_started_ || start_([this] { Run(); });
+  if (is_started_) {
+    waiting_.push_back(std::move(mine));
+    ++handed_over_;
+    changed_.notify_all();
   }
-  waiting_bytes_ += mine.bytes();
-  ++handed_over_;
-  waiting_.push_back(std::move(mine));
-  changed_.notify_all();
 }
 
-void BackgroundFree::Wait() {
+bool BackgroundFree::Wait() {
   std::unique_lock<std::mutex> lock(mutex_);
   const uint64_t until = handed_over_;
-  changed_.wait(lock, [&] { return given_back_ >= until; });
+  return changed_.wait_for(lock, kMaxWait,
+                           [&] { return given_back_ >= until; });
+}
+
+uint64_t BackgroundFree::WaitingOn(const std::string& path) const {
+  struct stat stat = {};
+  uint64_t bytes = 0;
+  if (::stat(path.c_str(), &stat) == 0) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const BlockHandle& file : waiting_) {
+      bytes += file.device_ == stat.st_dev ? file.bytes_ : 0;
+    }
+  }
+  return bytes;
 }
 
 uint64_t BackgroundFree::handed_over() const {
@@ -96,13 +157,12 @@ void BackgroundFree::Run() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
     changed_.wait(lock, [&] { return !waiting_.empty(); });
-    BlockHandle next = std::move(waiting_.front());
-    waiting_.pop_front();
-    const uint64_t bytes = next.bytes();
+    // Others add behind it.
+    BlockHandle& next = waiting_.front();
     lock.unlock();
     next.LetGo();
     lock.lock();
-    waiting_bytes_ -= bytes;
+    waiting_.pop_front();
     ++given_back_;
     changed_.notify_all();
   }

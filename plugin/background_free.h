@@ -10,6 +10,8 @@
 #ifndef URINGFS_PLUGIN_BACKGROUND_FREE_H_
 #define URINGFS_PLUGIN_BACKGROUND_FREE_H_
 
+#include <sys/types.h>
+
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -23,12 +25,13 @@
 
 namespace uringfs {
 
-// Keeps a file's blocks when its name goes, until it is destroyed or handed to
-// BackgroundFree::Free. THREADS: one at a time.
+class BackgroundFree;
+
+// Keeps a file's blocks when its name goes, until it lets go of them or is
+// handed to BackgroundFree::Free. THREADS: one at a time.
 class BlockHandle {
  public:
   BlockHandle() = default;
-  BlockHandle(int fd, uint64_t bytes) : fd_(fd), bytes_(bytes) {}
   BlockHandle(BlockHandle&& other) noexcept { *this = std::move(other); }
   BlockHandle& operator=(BlockHandle&& other) noexcept;
   ~BlockHandle() { LetGo(); }
@@ -36,12 +39,18 @@ class BlockHandle {
   // The blocks are given back here, if nobody else has the file.
   void LetGo();
 
-  bool is_empty() const { return fd_ < 0; }
+  bool is_empty() const { return owner_ == nullptr; }
   // Of the disk.
   uint64_t bytes() const { return bytes_; }
 
  private:
+  friend class BackgroundFree;
+
+  // Null: empty. The handle is counted there.
+  BackgroundFree* owner_ = nullptr;
   int fd_ = -1;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
   uint64_t bytes_ = 0;
 };
 
@@ -50,45 +59,60 @@ class BackgroundFree {
  public:
   // Less is given back at once.
   static constexpr uint64_t kMinBytes = uint64_t{4} << 20;
-  // Nothing is put off where less space than that is left, or less than twice
-  // what is put off already: a full disk needs it now.
+  // Nothing is put off where less space than that is left, or less than eight
+  // times what is held already: a disk that runs full needs it now.
   static constexpr uint64_t kMinSpace = uint64_t{1} << 30;
-  static constexpr size_t kMaxWaiting = 32;
-
-  // A child of fork gets one of its own.
-  static BackgroundFree& OfProcess();
+  static constexpr uint64_t kSpacePerByte = 8;
+  static constexpr size_t kMaxHeld = 32;
 
   // Starts what it is given in the background; false if that is not possible.
   using Start = std::function<bool(const std::function<void()>&)>;
 
+  // A child of fork gets one of its own.
+  static BackgroundFree& OfProcess();
+
+  // REQUIRES: outlives its handles, and the thread if it has started one.
   explicit BackgroundFree(Start start = StartBackgroundThread,
                           uint64_t min_space = kMinSpace)
       : start_(std::move(start)), min_space_(min_space) {}
 
   // Empty where it is not to be put off: `path` is no plain file, or has other
-  // names, or see above. Keeps nothing but the blocks, and needs no permission
-  // to read the file.
+  // names, or see above; or its file system is none that is known to take a
+  // handle well (NFS gives the file another name instead). It keeps nothing
+  // but the blocks, and needs no permission to read the file.
   BlockHandle Hold(const std::string& path);
 
   // Returns at once. Does it itself if there is no thread to be had.
   void Free(BlockHandle&& file);
 
-  // Until all is given back that was handed over before.
-  void Wait();
+  // Until all is given back that was handed over before, but not for ever.
+  // False if it took too long.
+  bool Wait();
+
+  // Of the disk that has `path`: what was handed over and is not back yet, or
+  // only in part.
+  uint64_t WaitingOn(const std::string& path) const;
 
   // Files handed over so far.
   uint64_t handed_over() const;
 
  private:
+  friend class BlockHandle;
+
   void Run();
+  // Counts a handle, if there may be one more.
+  bool Reserve(uint64_t bytes, uint64_t available);
+  void Release(uint64_t bytes);
 
   const Start start_;
   const uint64_t min_space_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
+  size_t held_ = 0;  // handles, and their bytes
+  uint64_t held_bytes_ = 0;
+  // The first one may be letting go: then its descriptor is not guarded.
   std::deque<BlockHandle> waiting_;
-  uint64_t waiting_bytes_ = 0;  // and those that are being given back
   uint64_t handed_over_ = 0;
   uint64_t given_back_ = 0;
   bool is_started_ = false;

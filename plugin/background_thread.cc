@@ -5,7 +5,7 @@
 #include <pthread.h>
 
 #include <csignal>
-#include <system_error>
+#include <exception>
 #include <thread>
 
 namespace uringfs {
@@ -19,8 +19,8 @@ bool StartBackgroundThread(const std::function<void()>& run) {
   try {
     std::thread(run).detach();
     is_started = true;
-  } catch (const std::system_error&) {
-    // The caller does without.
+  } catch (const std::exception&) {
+    // No thread or no memory: the caller does without.
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return is_started;

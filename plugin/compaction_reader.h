@@ -53,7 +53,7 @@ class ReadStreams {
   // Of one stream: for reads of blocks, and for large ones at most.
   static constexpr uint32_t kWindows = 8;
   static constexpr uint32_t kMaxWindows = 16;
-  // Less memory than that is of no use.
+  // With less than that no stream would get enough windows.
   static constexpr uint64_t kMinBytes = uint64_t{kWindows} * kWindowBytes;
 
   // `max_bytes`: of memory.

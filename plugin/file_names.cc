@@ -83,15 +83,19 @@ rdb::IOStatus UringFileSystem::GetFreeSpace(const std::string& path,
                                             const rdb::IOOptions& options,
                                             uint64_t* bytes,
                                             rdb::IODebugContext* dbg) {
-  BackgroundFree::OfProcess().Wait();
-  return target()->GetFreeSpace(path, options, bytes, dbg);
+  rdb::IOStatus status = target()->GetFreeSpace(path, options, bytes, dbg);
+  if (status.ok()) {
+    // Not waited for: RocksDB asks with its mutex held.
+    *bytes += BackgroundFree::OfProcess().WaitingOn(path);
+  }
+  return status;
 }
 
 rdb::IOStatus UringFileSystem::UnlockFile(rdb::FileLock* lock,
                                           const rdb::IOOptions& options,
                                           rdb::IODebugContext* dbg) {
   // The database is closed: its disk may be taken away.
-  BackgroundFree::OfProcess().Wait();
+  static_cast<void>(BackgroundFree::OfProcess().Wait());
   return target()->UnlockFile(lock, options, dbg);
 }
 

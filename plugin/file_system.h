@@ -79,10 +79,11 @@ class UringFileSystem : public rdb::FileSystemWrapper {
                          rdb::IODebugContext* dbg) override;
 #endif
 
-  // What was deleted before is given back when they return.
+  // With what was deleted and is being given back.
   rdb::IOStatus GetFreeSpace(const std::string& path,
                              const rdb::IOOptions& options, uint64_t* bytes,
                              rdb::IODebugContext* dbg) override;
+  // What was deleted before is given back when it returns.
   rdb::IOStatus UnlockFile(rdb::FileLock* lock, const rdb::IOOptions& options,
                            rdb::IODebugContext* dbg) override;
 

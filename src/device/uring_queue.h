@@ -56,7 +56,8 @@ class UringQueue {
   bool Prepare(int fd, const iovec* vectors, int count, uint64_t offset,
                bool dsync, void* user);
 
-  // Prepares a read; the same holds.
+  // Prepares a read, of which the vector is not needed any more; else the same
+  // holds.
   bool PrepareRead(int fd, const iovec& vector, uint64_t offset, void* user);
 
   // Submits what is prepared. 0 if the kernel took all, else the errno; then

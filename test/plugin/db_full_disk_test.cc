@@ -72,7 +72,9 @@ TEST(DbFullDiskTest, NoAcknowledgedKeyIsLost) {
       EXPECT_TRUE(outcome == 0 || outcome == -SIGABRT)
           << outcome << ": the error must say NoSpace";
       ASSERT_EQ(::unlink(ballast.c_str()), 0);
-      ASSERT_GT(acknowledged, 100u);
+      // On a busy machine the flush of the first memtable, 950 keys, finds two
+      // side files and the zeros ahead of its WAL, and so no space.
+      ASSERT_GT(acknowledged, 500u);
       std::vector<RecoveryReport> reports;
       ASSERT_TRUE(RecoverDirectory(path, RecoveryOptions(), &reports).ok());
       const EnvByName env("posix");
