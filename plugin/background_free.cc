@@ -56,10 +56,12 @@ void BlockHandle::LetGo() {
   if (owner_ == nullptr) {
     return;
   }
-  // Somebody may have closed all descriptors, and this one be another file's.
+  // Somebody may have closed all descriptors, and this one be another file's,
+  // perhaps on the same inode; but hardly a path handle.
   struct stat stat = {};
-  if (::fstat(fd_, &stat) == 0 && stat.st_dev == device_ &&
-      stat.st_ino == inode_) {
+  const int flags = ::fcntl(fd_, F_GETFL);
+  if (flags >= 0 && (flags & O_PATH) != 0 && ::fstat(fd_, &stat) == 0 &&
+      stat.st_dev == device_ && stat.st_ino == inode_) {
     ::close(fd_);
   }
   std::exchange(owner_, nullptr)->Release(bytes_);

@@ -60,7 +60,8 @@ class BackgroundFree {
   // Less is given back at once.
   static constexpr uint64_t kMinBytes = uint64_t{4} << 20;
   // Nothing is put off where less space than that is left, or less than eight
-  // times what is held already: a disk that runs full needs it now.
+  // times what would be held: a disk that runs full needs it now. (A user's
+  // quota is not looked at.)
   static constexpr uint64_t kMinSpace = uint64_t{1} << 30;
   static constexpr uint64_t kSpacePerByte = 8;
   static constexpr size_t kMaxHeld = 32;

@@ -78,9 +78,11 @@ void CacheWarmer::Warm(const std::string& path,
   }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    is_started_ = is_started_ || StartBackgroundThread([this] { Run(); });
     if (!is_started_) {
-      // If there is none, the next file tries again.
-      is_started_ = StartBackgroundThread([this] { Run(); });
+      // The next read of the file tries again.
+      file->heat.store(Heat::kCold, std::memory_order_relaxed);
+      return;
     }
     waiting_.push_back({path, file});
     waiting_count_.store(waiting_.size(), std::memory_order_relaxed);

@@ -83,10 +83,12 @@ rdb::IOStatus UringFileSystem::GetFreeSpace(const std::string& path,
                                             const rdb::IOOptions& options,
                                             uint64_t* bytes,
                                             rdb::IODebugContext* dbg) {
+  // Not waited for: RocksDB asks with its mutex held. Looked at first: for a
+  // moment a file may count twice, but never not at all.
+  const uint64_t waiting = BackgroundFree::OfProcess().WaitingOn(path);
   rdb::IOStatus status = target()->GetFreeSpace(path, options, bytes, dbg);
   if (status.ok()) {
-    // Not waited for: RocksDB asks with its mutex held.
-    *bytes += BackgroundFree::OfProcess().WaitingOn(path);
+    *bytes += waiting;
   }
   return status;
 }

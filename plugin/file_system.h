@@ -83,7 +83,8 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   rdb::IOStatus GetFreeSpace(const std::string& path,
                              const rdb::IOOptions& options, uint64_t* bytes,
                              rdb::IODebugContext* dbg) override;
-  // What was deleted before is given back when it returns.
+  // What was deleted before is given back when it returns, if the disk is not
+  // very slow.
   rdb::IOStatus UnlockFile(rdb::FileLock* lock, const rdb::IOOptions& options,
                            rdb::IODebugContext* dbg) override;
 
