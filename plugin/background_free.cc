@@ -35,10 +35,13 @@ bool IsFit(const struct statfs& disk) {
   }
 }
 
+uint64_t BytesOnDisk(const struct stat& file) {
+  return static_cast<uint64_t>(file.st_blocks) * kStatBlockBytes;
+}
+
 bool IsPutOff(const struct stat& file) {
   return S_ISREG(file.st_mode) && file.st_nlink == 1 &&
-         static_cast<uint64_t>(file.st_blocks) * kStatBlockBytes >=
-             BackgroundFree::kMinBytes;
+         BytesOnDisk(file) >= BackgroundFree::kMinBytes;
 }
 
 }  // namespace
@@ -101,8 +104,7 @@ BlockHandle BackgroundFree::Hold(const std::string& path) {
   struct statfs disk = {};
   const bool is_put_off = ::fstat(fd, &stat) == 0 && IsPutOff(stat) &&
                           ::fstatfs(fd, &disk) == 0 && IsFit(disk);
-  const uint64_t bytes =
-      static_cast<uint64_t>(stat.st_blocks) * kStatBlockBytes;
+  const uint64_t bytes = BytesOnDisk(stat);
   const uint64_t available = static_cast<uint64_t>(disk.f_bavail) *
                              static_cast<uint64_t>(disk.f_bsize);
   if (!is_put_off || !Reserve(bytes, available)) {
@@ -134,8 +136,8 @@ void BackgroundFree::Free(BlockHandle&& file) {
 bool BackgroundFree::Wait() {
   std::unique_lock<std::mutex> lock(mutex_);
   const uint64_t until = handed_over_;
-  return changed_.wait_for(lock, kMaxWait,
-                           [&] { return given_back_ >= until; });
+  return changed_.wait_for(
+      lock, kMaxWait, [&] { return handed_over_ - waiting_.size() >= until; });
 }
 
 uint64_t BackgroundFree::WaitingOn(const std::string& path) const {
@@ -165,7 +167,6 @@ void BackgroundFree::Run() {
     next.LetGo();
     lock.lock();
     waiting_.pop_front();
-    ++given_back_;
     changed_.notify_all();
   }
 }

@@ -112,10 +112,10 @@ class BackgroundFree {
   // Guarded by mutex_.
   size_t held_ = 0;  // handles, and their bytes
   uint64_t held_bytes_ = 0;
-  // The first one may be letting go: then its descriptor is not guarded.
+  // Those that are not back yet. The first one may be letting go: then its
+  // descriptor is not guarded.
   std::deque<BlockHandle> waiting_;
   uint64_t handed_over_ = 0;
-  uint64_t given_back_ = 0;
   bool is_started_ = false;
 };
 

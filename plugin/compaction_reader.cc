@@ -48,10 +48,11 @@ BufferShare ReadStreams::Take(uint32_t windows) {
 
 bool ReadStreams::Open(const std::string& path, size_t bytes,
                        const std::shared_ptr<ReadStream>& stream) {
-  BufferShare memory = Take(WindowsFor(bytes));
+  const uint32_t windows = WindowsFor(bytes);
+  BufferShare memory = Take(windows);
   if (memory.count() == 0) {
     Reclaim();
-    memory = Take(WindowsFor(bytes));
+    memory = Take(windows);
   }
   if (memory.count() == 0 ||
       !ReadAhead::Open(path, kWindowBytes, memory.count(), &stream->ahead)

@@ -83,8 +83,11 @@ class ReadAheadFile final : public ReadAhead {
   Window* Find(uint64_t offset);
   // All windows, from `offset` on.
   void Restart(uint64_t offset);
-  // Where the last window ends, so that all in front of it was asked for.
-  uint64_t AskedEnd() const;
+  // The windows follow each other in the file, from the first one on. REQUIRES:
+  // `i` is below their number.
+  Window* FromFirst(size_t i) {
+    return &windows_[(first_ + i) % windows_.size()];
+  }
   // REQUIRES: it is not under way.
   void Start(Window* window, uint64_t begin);
   void Submit(Window* window);
@@ -104,13 +107,14 @@ class ReadAheadFile final : public ReadAhead {
   std::unique_ptr<Workspace> workspace_;
   UringQueue* const queue_;      // the workspace's
   std::vector<Window> windows_;  // the kernel has pointers to them
+  size_t first_ = 0;             // of them
   uint64_t device_bytes_ = 0;
 };
 
 Window* ReadAheadFile::Find(uint64_t offset) {
-  for (Window& window : windows_) {
-    if (window.Holds(offset)) {
-      return &window;
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    if (FromFirst(i)->Holds(offset)) {
+      return FromFirst(i);
     }
   }
   return nullptr;
@@ -148,6 +152,7 @@ void ReadAheadFile::Restart(uint64_t offset) {
   for (Window& window : windows_) {
     Await(&window);
   }
+  first_ = 0;
   uint64_t begin = AlignDown(offset, kBlock);
   for (Window& window : windows_) {
     Start(&window, begin);
@@ -155,26 +160,13 @@ void ReadAheadFile::Restart(uint64_t offset) {
   }
 }
 
-uint64_t ReadAheadFile::AskedEnd() const {
-  uint64_t end = 0;
-  for (const Window& window : windows_) {
-    end = std::max(end, window.end);
-  }
-  return end;
-}
-
 void ReadAheadFile::GoOn(uint64_t position) {
-  uint64_t end = AskedEnd();
-  while (end < size_) {
-    Window* const oldest = &*std::min_element(
-        windows_.begin(), windows_.end(),
-        [](const Window& a, const Window& b) { return a.end < b.end; });
-    if (oldest->end > position) {
-      return;
-    }
-    Await(oldest);
-    Start(oldest, end);
-    end = oldest->end;
+  const size_t last = windows_.size() - 1;
+  while (FromFirst(0)->end <= position && FromFirst(last)->end < size_) {
+    Window* const first = FromFirst(0);
+    Await(first);
+    Start(first, FromFirst(last)->end);
+    first_ = (first_ + 1) % windows_.size();
   }
 }
 
