@@ -30,14 +30,19 @@ rdb::IOStatus UringFileSystem::DeleteName(const std::string& path,
 rdb::IOStatus UringFileSystem::DeleteFile(const std::string& path,
                                           const rdb::IOOptions& options,
                                           rdb::IODebugContext* dbg) {
+  // What only the ring of a dead one has is moved into it first: so no kill in
+  // between leaves bytes that belong to nothing.
+  rdb::IOStatus status = side_files_.RecoverWal(path);
+  if (!status.ok()) {
+    return status;
+  }
   // Asked before: without a name it cannot be found any more.
   const bool is_held = IsWalName(path) && LiveFiles::OfProcess().Holds(path);
-  rdb::IOStatus status = DeleteName(path, options, dbg);
+  status = DeleteName(path, options, dbg);
   if (status.ok() && demand_ != nullptr) {
     demand_->Forget(path);
   }
   if (status.ok() && !is_held) {
-    SideFiles::RemoveSideFileOf(path);
     SideFiles::SweepGone(path);
   }
   // Who lists a directory and deletes one by one comes to the side file after

@@ -3,6 +3,7 @@
 #include "file_system.h"
 
 #include <sys/stat.h>
+#include <uringfs/rocksdb_wal.h>
 
 #include <utility>
 
@@ -121,7 +122,7 @@ rdb::IOStatus UringFileSystem::NewReader(const std::string& path,
   if (live == nullptr) {
     if (NeedsLogView(path)) {
       std::unique_ptr<LogView> view;
-      status = ToIOStatus(LogView::Open(path, &view, kUsualMaxTornBytes));
+      status = ToIOStatus(LogView::Open(path, &RocksDbWal(), &view));
       if (status.ok()) {
         result->reset(new ViewReader(std::move(view)));
       }
@@ -135,6 +136,14 @@ rdb::IOStatus UringFileSystem::NewReader(const std::string& path,
     result->reset(new LiveReader(std::move(base), std::move(live)));
   }
   return status;
+}
+
+rdb::IOStatus UringFileSystem::GetChildren(const std::string& dir,
+                                           const rdb::IOOptions& options,
+                                           std::vector<std::string>* result,
+                                           rdb::IODebugContext* dbg) {
+  rdb::IOStatus status = target()->GetChildren(dir, options, result, dbg);
+  return status.ok() ? side_files_.CheckListed(dir, *result) : status;
 }
 
 rdb::IOStatus UringFileSystem::GetFileSize(const std::string& path,

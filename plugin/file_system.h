@@ -65,6 +65,12 @@ class UringFileSystem : public rdb::FileSystemWrapper {
       const std::string& path, const rdb::FileOptions& options,
       std::unique_ptr<rdb::FSRandomAccessFile>* result,
       rdb::IODebugContext* dbg) override;
+  // Fails if a WAL in there is not to be read without bytes that only an
+  // unusable side file has.
+  rdb::IOStatus GetChildren(const std::string& dir,
+                            const rdb::IOOptions& options,
+                            std::vector<std::string>* result,
+                            rdb::IODebugContext* dbg) override;
   rdb::IOStatus GetFileSize(const std::string& path,
                             const rdb::IOOptions& options, uint64_t* size,
                             rdb::IODebugContext* dbg) override;

@@ -129,7 +129,7 @@ std::string FsTotals::ToString() const {
   AppendToken("side_recovered_bytes", side_recovered_bytes, &text);
   AppendToken("side_removed", side_removed, &text);
   AppendToken("side_cut", side_cut, &text);
-  AppendToken("side_refused", side_refused, &text);
+  AppendToken("side_unusable", side_unusable, &text);
   text.append("\n  first_reason=\"").append(first_reason).append("\"\n");
   return text;
 }
@@ -198,10 +198,12 @@ void FsStats::Recovered(const RecoveryReport& report) {
     case RecoveryOutcome::kCut:
       ++closed_.side_cut;
       break;
-    case RecoveryOutcome::kRefused:
-      ++closed_.side_refused;
+    case RecoveryOutcome::kUnusable:
+      ++closed_.side_unusable;
       break;
     case RecoveryOutcome::kNothing:
+    case RecoveryOutcome::kAccepted:
+    case RecoveryOutcome::kDiscarded:
     case RecoveryOutcome::kBusy:
       break;
   }

@@ -55,7 +55,7 @@ struct FsTotals {
   uint64_t side_recovered_bytes = 0;
   uint64_t side_removed = 0;
   uint64_t side_cut = 0;
-  uint64_t side_refused = 0;
+  uint64_t side_unusable = 0;
   // Why the first file that did not get all it asked for did not.
   std::string first_reason;
 

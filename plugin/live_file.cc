@@ -151,16 +151,19 @@ bool LiveFiles::HoldsAnyBeside(const std::string& path) const {
   return !FilesBeside(path).empty();
 }
 
-std::string LiveFiles::LeaveSideFilesBeside(const std::string& path) const {
-  std::string reason;
+Status LiveFiles::LeaveSideFilesBeside(const std::string& path,
+                                       std::string* reason) const {
+  Status first;
   for (const std::shared_ptr<LiveFile>& file : FilesBeside(path)) {
-    if (IsWalName(file->log()->path())) {
-      static_cast<void>(file->LeaveSideFile());
-      const IoChoice choice = file->log()->io_choice();
-      reason = choice.lost_shared_ring ? choice.reason : reason;
+    if (!IsWalName(file->log()->path())) {
+      continue;
     }
+    Status status = file->LeaveSideFile();
+    const IoChoice choice = file->log()->io_choice();
+    *reason = choice.lost_shared_ring ? choice.reason : *reason;
+    first = first.ok() ? status : first;
   }
-  return reason;
+  return first;
 }
 
 }  // namespace uringfs

@@ -95,10 +95,11 @@ class LiveFiles {
   // opened with.
   bool HoldsAnyBeside(const std::string& path) const;
 
-  // LeaveSideFile of all WALs in the directory of `path`. Errors are their
-  // writers' to hear. Returns why one of them has no shared ring though it
-  // should; else an empty string.
-  std::string LeaveSideFilesBeside(const std::string& path) const;
+  // LeaveSideFile of all WALs in the directory of `path`. Returns the first
+  // error, which is its writer's to hear as well. *reason: why one of them has
+  // no shared ring though it should; else it is left alone.
+  Status LeaveSideFilesBeside(const std::string& path,
+                              std::string* reason) const;
 
  private:
   using Identity = std::pair<uint64_t, uint64_t>;  // device, inode

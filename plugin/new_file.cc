@@ -37,8 +37,8 @@ rdb::IOStatus UringFileSystem::NewBaseFile(
   LiveFiles::OfProcess().Detach(path);
   stats_->OpenedOnBase();
   rdb::IOStatus status = target()->NewWritableFile(path, options, result, dbg);
-  if (status.ok() && !LiveFiles::OfProcess().Holds(path)) {
-    SideFiles::RemoveSideFileOf(path);
+  if (status.ok() && IsWalName(path) && !LiveFiles::OfProcess().Holds(path)) {
+    status = ToIOStatus(ClearSideFile(path));
   }
   return status;
 }
@@ -48,11 +48,19 @@ rdb::IOStatus UringFileSystem::PrepareWal(const std::string& path) {
   if (!swept.ok()) {
     return swept;
   }
-  // RocksDB goes on to the next WAL. If the next reached the disk before the
-  // end of the last, who sees only the files would find a gap between them;
-  // and a WAL that has a successor is never recovered from its side file.
-  // From here on the old ones go to their files at each flush.
-  const std::string reason = LiveFiles::OfProcess().LeaveSideFilesBeside(path);
+  // RocksDB goes on to the next WAL. If that reached the disk before the end of
+  // the last, who sees only the files would find a gap between them. From here
+  // on the old ones go to their files at each flush.
+  std::string reason;
+  const Status left =
+      LiveFiles::OfProcess().LeaveSideFilesBeside(path, &reason);
+  if (!left.ok()) {
+    // Of a WAL that has failed, and whose writer knows. RocksDB makes the next
+    // one to get over that; what the old one has acknowledged stays in its side
+    // file until then, or until the database is opened again.
+    logs_.Write(DirectoryOf(path), rdb::InfoLogLevel::WARN_LEVEL,
+                "an earlier WAL could not be written out: " + left.ToString());
+  }
   if (!reason.empty() && !has_told_.exchange(true)) {
     logs_.Write(DirectoryOf(path), rdb::InfoLogLevel::WARN_LEVEL,
                 "unsynced writes wait for the device: " + reason);
@@ -99,11 +107,6 @@ rdb::IOStatus UringFileSystem::NewLog(
     return ToIOStatus(status);
   }
   const IoChoice choice = live->log()->io_choice();
-  if (!choice.uses_shared_ring) {
-    // One of the log that was replaced just now. The new file may have got its
-    // inode number, so that nothing else would tell that it is not its own.
-    SideFiles::RemoveSideFileOf(path);
-  }
   const bool leaves_cache_empty =
       kind == FileKind::kData && choice.uses_direct_io;
   result->reset(new UringWritableFile(std::move(live), options,

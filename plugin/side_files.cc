@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uringfs/rocksdb_wal.h>
 
 #include <algorithm>
 #include <chrono>
@@ -29,21 +30,21 @@ bool HasSideFile(const std::string& path) {
   return IsWalName(path) && IsThere(SideFilePath(path));
 }
 
-// A handle that was leaked, or one of another copy of this library. A process
-// cannot wait for itself, and the newest writer wins.
-bool IsOwnedHere(const SideFileInfo& info) {
-  return info.state == SideState::kOwned && info.owner_is_alive &&
-         info.owner_pid == static_cast<uint32_t>(::getpid());
+bool IsIdle(const std::string& path) {
+  SideFileInfo info;
+  return InspectLog(path, &RocksDbWal(), &info).ok() &&
+         info.state == SideState::kIdle;
+}
+
+// IOError: RocksDB passes over what it takes for damage of a WAL.
+rdb::IOStatus Unapplied(const std::string& message) {
+  return rdb::IOStatus::IOError("uringfs", message);
 }
 
 }  // namespace
 
 bool NeedsLogView(const std::string& path) {
-  if (!IsWalName(path) || LiveFiles::OfProcess().Holds(path)) {
-    return false;
-  }
-  SideFileInfo info;
-  return !InspectLog(path, &info).ok() || !info.is_superseded;
+  return IsWalName(path) && !LiveFiles::OfProcess().Holds(path);
 }
 
 rdb::IOStatus SideFiles::RecoverDirectoryOf(const std::string& path) {
@@ -80,10 +81,10 @@ rdb::IOStatus SideFiles::RecoverAll(const std::string& directory,
                                     uint32_t wait_ms) {
   using std::chrono::milliseconds;
   const auto begin = std::chrono::steady_clock::now();
-  std::vector<SideFileInfo> infos;
-  rdb::IOStatus first = ToIOStatus(InspectDirectory(directory, &infos));
-  for (const SideFileInfo& info : infos) {
-    if (!IsWalName(info.log_path)) {
+  std::vector<std::string> logs;
+  rdb::IOStatus first = ToIOStatus(ListSideFiles(directory, &logs));
+  for (const std::string& log : logs) {
+    if (!IsWalName(log)) {
       continue;
     }
     // One wait for all of them.
@@ -91,7 +92,7 @@ rdb::IOStatus SideFiles::RecoverAll(const std::string& directory,
         std::chrono::steady_clock::now() - begin);
     const auto rest = milliseconds(wait_ms) - waited;
     rdb::IOStatus status = Recover(
-        info,
+        log,
         static_cast<uint32_t>(std::max<milliseconds::rep>(rest.count(), 0)));
     if (first.ok()) {
       first = std::move(status);
@@ -101,44 +102,67 @@ rdb::IOStatus SideFiles::RecoverAll(const std::string& directory,
 }
 
 rdb::IOStatus SideFiles::RecoverWal(const std::string& path) {
-  if (!HasSideFile(path) || LiveFiles::OfProcess().Holds(path)) {
+  if (!HasSideFile(path)) {
     return rdb::IOStatus::OK();
   }
-  SideFileInfo info;
-  const Status status = InspectLog(path, &info);
-  return status.ok() ? Recover(info, RecoveryOptions().wait_ms)
-                     : ToIOStatus(status);
+  // Idle ones beside an open log wait for the next log of that directory.
+  if (LiveFiles::OfProcess().HoldsAnyBeside(path) && IsIdle(path)) {
+    return rdb::IOStatus::OK();
+  }
+  return Recover(path, RecoveryOptions().wait_ms);
 }
 
-rdb::IOStatus SideFiles::Recover(const SideFileInfo& info, uint32_t wait_ms) {
+rdb::IOStatus SideFiles::Recover(const std::string& log_path,
+                                 uint32_t wait_ms) {
+  if (LiveFiles::OfProcess().Holds(log_path)) {
+    // It may be about to get its side file, or to leave it, and the lock that
+    // recovery would wait for is our own.
+    return rdb::IOStatus::OK();
+  }
   RecoveryReport report;
-  if (IsOwnedHere(info)) {
-    report.outcome = RecoveryOutcome::kBusy;
-    report.message =
-        info.path + ": this process has the log open; it is left alone";
-    Report(DirectoryOf(info.path), report);
-    return rdb::IOStatus::OK();
-  }
-  if (LiveFiles::OfProcess().Holds(info.log_path)) {
-    // It is about to get its side file, or to leave it: then it does not look
-    // like ours, and the lock that recovery would wait for is our own.
-    return rdb::IOStatus::OK();
-  }
-  RecoveryOptions options = RecoveryOptions::OfRocksDb();
+  RecoveryOptions options;
+  options.format = &RocksDbWal();
   options.wait_ms = wait_ms;
-  const Status status = RecoverLog(info.log_path, options, &report);
-  Report(DirectoryOf(info.path), report);
+  const Status status = RecoverLog(log_path, options, &report);
+  Report(DirectoryOf(log_path), report);
   if (!status.ok()) {
     return ToIOStatus(status);
   }
-  return report.outcome == RecoveryOutcome::kBusy
-             ? rdb::IOStatus::Busy("uringfs: cannot recover", report.message)
-             : rdb::IOStatus::OK();
+  switch (report.outcome) {
+    case RecoveryOutcome::kUnusable:
+      return Unapplied(report.message);
+    case RecoveryOutcome::kBusy:
+      // One that this process has open by other means is left alone: the
+      // newest writer wins.
+      return report.is_own ? rdb::IOStatus::OK()
+                           : rdb::IOStatus::Busy("uringfs: cannot recover",
+                                                 report.message);
+    default:
+      return rdb::IOStatus::OK();
+  }
+}
+
+rdb::IOStatus SideFiles::CheckListed(
+    const std::string& directory, const std::vector<std::string>& names) const {
+  for (const std::string& name : names) {
+    const std::string log_path =
+        directory + "/" + name.substr(0, name.find_last_of('.'));
+    if (!IsSideFileName(name) || !IsWalName(log_path) ||
+        LiveFiles::OfProcess().Holds(log_path)) {
+      continue;
+    }
+    SideFileInfo info;
+    const Status status = InspectLog(log_path, &RocksDbWal(), &info);
+    if (status.ok() && info.state == SideState::kUnusable) {
+      return Unapplied(info.reason);
+    }
+  }
+  return rdb::IOStatus::OK();
 }
 
 void SideFiles::Report(const std::string& directory,
                        const RecoveryReport& report) {
-  if (report.message.empty()) {
+  if (report.outcome == RecoveryOutcome::kNothing) {
     return;
   }
   stats_->Recovered(report);
@@ -157,10 +181,11 @@ bool SideFiles::LogicalSize(const std::string& path, rdb::IOStatus* status,
   }
   std::unique_ptr<LogView> view;
   // One that cannot be opened is the base's to explain, or to size anyway.
-  if (!LogView::Open(path, &view, kUsualMaxTornBytes).ok()) {
+  Status opened = LogView::Open(path, &RocksDbWal(), &view);
+  if (!opened.ok() && ::access(path.c_str(), R_OK) != 0) {
     return false;
   }
-  *status = ToIOStatus(view->Size(size));
+  *status = ToIOStatus(opened.ok() ? view->Size(size) : opened);
   return true;
 }
 
@@ -168,30 +193,19 @@ void SideFiles::SweepGone(const std::string& path) {
   if (!IsWalName(path) || LiveFiles::OfProcess().HoldsAnyBeside(path)) {
     return;
   }
-  std::vector<SideFileInfo> infos;
-  if (!InspectDirectory(DirectoryOf(path), &infos).ok()) {
+  std::vector<std::string> logs;
+  if (!ListSideFiles(DirectoryOf(path), &logs).ok()) {
     return;
   }
-  for (const SideFileInfo& info : infos) {
-    const bool is_worthless =
-        info.state == SideState::kIdle || info.state == SideState::kStale;
-    if (is_worthless && IsWalName(info.log_path) && !IsThere(info.log_path)) {
-      static_cast<void>(::unlink(info.path.c_str()));
+  RecoveryOptions options;
+  options.format = &RocksDbWal();
+  options.wait_ms = 0;
+  for (const std::string& log : logs) {
+    RecoveryReport report;
+    if (IsWalName(log) && !IsThere(log)) {
+      static_cast<void>(RecoverLog(log, options, &report));
     }
   }
-}
-
-void SideFiles::RemoveSideFileOf(const std::string& path) {
-  if (!HasSideFile(path)) {
-    return;
-  }
-  SideFileInfo info;
-  // Idle ones beside an open log wait for the next log of that directory.
-  if (InspectLog(path, &info).ok() && info.state == SideState::kIdle &&
-      LiveFiles::OfProcess().HoldsAnyBeside(path)) {
-    return;
-  }
-  static_cast<void>(::unlink(SideFilePath(path).c_str()));
 }
 
 }  // namespace uringfs

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "database_logs.h"
 #include "fs_stats.h"
@@ -22,8 +23,7 @@
 namespace uringfs {
 
 // Whether the file at `path` alone is perhaps not what its log holds, or will
-// not be in a moment: a WAL that this process does not have open. Not one that
-// was superseded: see RecoveryOptions.
+// not be in a moment: a WAL that this process does not have open.
 bool NeedsLogView(const std::string& path);
 
 // THREADS: any.
@@ -32,37 +32,39 @@ class SideFiles {
   SideFiles(std::shared_ptr<FsStats> stats, DatabaseLogs* logs)
       : stats_(std::move(stats)), logs_(logs) {}
 
-  // Recovers every log in the directory of `path`. Refused ones are no error.
-  // Errors: Busy if somebody has one of them open; those of RecoverLog.
+  // Recovers every log in the directory of `path`. Errors: IOError that names
+  // the file, the bytes and the ways out if a side file holds bytes that its
+  // log lacks and cannot be applied; Busy if somebody has one of them open;
+  // those of RecoverLog.
   rdb::IOStatus RecoverDirectoryOf(const std::string& path);
 
   // The same, the first time a WAL is made in a directory that was not locked
-  // before: one of its own (wal_dir), which LockFile does not get to see. No
-  // WAL is to be made behind an error: the ones in front would count as
-  // superseded from then on, and never be recovered.
+  // before: one of its own (wal_dir), which LockFile does not get to see.
   rdb::IOStatus SweepOnce(const std::string& path);
 
   // The same for the WAL at `path`, before somebody changes it behind the back
-  // of its side file. Does nothing for one that is open in this process.
+  // of its side file, or deletes it. Does nothing for one that is open in this
+  // process.
   rdb::IOStatus RecoverWal(const std::string& path);
+
+  // Whoever lists a directory is about to read what is in it: an error as above
+  // if a side file among `names` cannot be applied. Some of RocksDB's ways to
+  // open a database take no lock, and some pass over a WAL that cannot be read.
+  rdb::IOStatus CheckListed(const std::string& directory,
+                            const std::vector<std::string>& names) const;
 
   // Logical size of a WAL that is not open in this process. False: what the
   // file system underneath says is right.
   bool LogicalSize(const std::string& path, rdb::IOStatus* status,
                    uint64_t* size) const;
 
-  // The log that the side file of the WAL at `path` belonged to is gone.
-  // REQUIRES: no log of this process uses it. Best effort: what stays is found
-  // to be stale later.
-  static void RemoveSideFileOf(const std::string& path);
-
   // The WAL at `path` was deleted, perhaps with the whole database: removes
-  // side files of its directory that belong to no log, unless this process has
-  // a log open there, which may still want them. Best effort.
+  // side files of its directory that hold nothing, unless this process has a
+  // log open there, which may still want them. Best effort.
   static void SweepGone(const std::string& path);
 
  private:
-  rdb::IOStatus Recover(const SideFileInfo& info, uint32_t wait_ms);
+  rdb::IOStatus Recover(const std::string& log_path, uint32_t wait_ms);
   rdb::IOStatus Sweep(const std::string& directory, uint32_t wait_ms);
   rdb::IOStatus RecoverAll(const std::string& directory, uint32_t wait_ms);
   void Report(const std::string& directory, const RecoveryReport& report);

@@ -8,9 +8,11 @@
 // ring's last ones. A clean Close removes the side file; a killed process
 // leaves it, and RecoverLog moves what the ring still holds into the file.
 //
-// A side file that cannot be trusted (damaged, of another version, a link,
-// somebody else's, not fitting its log) is refused: it changes nothing, stays
-// where it is, and the file alone is the log, as if there were no side file.
+// A side file is judged by its content, and by one judge for all calls here. If
+// it holds bytes that its log lacks and cannot be applied, it is *unusable*:
+// RecoverLog changes nothing, LogView::Open fails, and both say which file, how
+// many bytes, why, and the ways out. So nobody goes on with less than was
+// acknowledged without having chosen to.
 //
 // THREADS: functions: any, also at the same time and in several processes.
 
@@ -23,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "uringfs/log_format.h"
 #include "uringfs/status.h"
 
 namespace uringfs {
@@ -33,12 +36,13 @@ std::string SideFilePath(const std::string& log_path);
 bool IsSideFileName(const std::string& name);
 
 enum class SideState : uint8_t {
-  kNone,     // there is no side file
-  kOwned,    // its owner holds the log: alive, or its last writes are landing
-  kDead,     // its owner is gone: RecoverLog has work to do
-  kIdle,     // it belongs to no log just now
-  kStale,    // of another boot, or its log is gone: worthless
-  kRefused,  // cannot be trusted
+  kNone,      // there is no side file
+  kOwned,     // its owner holds the log: alive, or its last writes are landing
+  kIdle,      // it belongs to no log just now
+  kWhole,     // its owner is gone: RecoverLog has work to do
+  kOlder,     // the file system went down: the log counts, as after power loss
+  kForeign,   // of another log or of none; nothing of it is needed
+  kUnusable,  // holds bytes that its log lacks, and cannot be applied
 };
 const char* ToString(SideState state);
 
@@ -46,30 +50,41 @@ struct SideFileInfo {
   std::string path;      // of the side file
   std::string log_path;  // of its log
   SideState state = SideState::kNone;
-  std::string reason;  // why it is stale or refused
-  // Meaningful for kOwned and kDead:
+  // Why it is idle, older, foreign or unusable; of the latter a whole message
+  // with the ways out.
+  std::string reason;
+  // kWhole, kUnusable: bytes that the log lacks. `knows_stake` is false if
+  // that cannot be told.
+  uint64_t at_stake = 0;
+  bool knows_stake = true;
+  // kUnusable: how many of them `accept` would take.
+  uint64_t acceptable = 0;
+  // Of a side file whose header makes sense:
   uint32_t owner_pid = 0;
   bool owner_is_alive = false;
   uint64_t written = 0;    // the file has the stream below this offset
-  uint64_t filled = 0;     // the logical size
+  uint64_t filled = 0;     // what was acknowledged ends here
   uint64_t log_bytes = 0;  // physical size of the log
   uint64_t ring_bytes = 0;
-  // The ring has bytes that the file lacks, and the log has a successor; see
-  // RecoveryOptions.
-  bool is_superseded = false;
 };
 
-// Looks and changes nothing. Errors: those of reading the directory.
-Status InspectLog(const std::string& log_path, SideFileInfo* info);
-Status InspectDirectory(const std::string& directory,
-                        std::vector<SideFileInfo>* infos);
+// Looks and changes nothing. `format` may be null. Errors: those of looking.
+Status InspectLog(const std::string& log_path, const LogFormat* format,
+                  SideFileInfo* info);
+
+// Paths of the logs whose side files are in a directory, in order of name; the
+// logs themselves may be gone. Errors: those of reading the directory.
+Status ListSideFiles(const std::string& directory,
+                     std::vector<std::string>* log_paths);
 
 enum class RecoveryOutcome : uint8_t {
   kNothing,    // no side file
   kRecovered,  // the log is whole, exact and durable; the side file is gone
-  kRemoved,    // it was idle or stale: removed, the log is untouched
-  kCut,        // it was of another boot: the log's torn end is cut off, durably
-  kRefused,    // left alone, as is the log
+  kRemoved,    // nothing of it was needed: removed, the log is untouched
+  kCut,        // the file system went down: the log's torn end is cut off
+  kUnusable,   // nothing was changed; see `message`
+  kAccepted,   // what fits was moved into the log; a copy is kept
+  kDiscarded,  // the log is untouched; a copy is kept
   kBusy,       // somebody has held the log for longer than the wait
 };
 const char* ToString(RecoveryOutcome outcome);
@@ -77,41 +92,26 @@ const char* ToString(RecoveryOutcome outcome);
 struct RecoveryReport {
   std::string path;  // of the side file
   RecoveryOutcome outcome = RecoveryOutcome::kNothing;
-  // One sentence for a person: what was done or why not.
+  // For a person: what was done or why not.
   std::string message;
   uint64_t recovered_bytes = 0;  // bytes that only the ring had
   uint64_t cut_bytes = 0;        // bytes, zeros too, of a torn end
+  uint64_t lost_bytes = 0;       // of those acknowledged, by choice
+  std::string kept_path;         // where the copy is, if one was kept
+  bool is_own = false;           // kBusy: it is this process that has the log
 };
 
-// Enough for all that LogOptions allows: several times flush_window_bytes, and
-// max_extend_bytes.
-inline constexpr uint64_t kUsualMaxTornBytes = uint64_t{96} << 20;
+// What to do about a side file that is unusable.
+enum class Unusable : uint8_t { kLeave, kAccept, kDiscard };
 
 struct RecoveryOptions {
   // How long to wait for writes of a killed process that are still landing.
   uint32_t wait_ms = 10000;
-  // Logs named by numbers, `NNNNNN.log`, follow one another: each is whole in
-  // its file before the next one is made. If there is a next one though this
-  // one's ring has bytes that the file lacks, somebody has gone on without
-  // them, and to bring them back would put old records over newer ones: refuse.
-  bool refuse_superseded = false;
-  // The logs are RocksDB's WALs. If the machine went down over one, its last
-  // records may be lost in part, and not the last ones first; RocksDB's readers
-  // skip such a hole in silence. So the log is cut behind its last whole
-  // record in front of the first that was never or only partly written, as a
-  // file that grew in order would have ended. At most this many bytes in front
-  // of the last one that is not zero: more than that cannot have been lost, so
-  // it is damage and left to RocksDB to judge. 0: no log is looked into. Of
-  // logs that are not named as RocksDB names them (`NNNNNN.log`) none is ever.
-  uint64_t max_torn_bytes = 0;
-
-  // What suits a database of RocksDB.
-  static RecoveryOptions OfRocksDb() {
-    RecoveryOptions options;
-    options.refuse_superseded = true;
-    options.max_torn_bytes = kUsualMaxTornBytes;
-    return options;
-  }
+  // Of the logs it knows; see uringfs/rocksdb_wal.h. With it a side file can be
+  // proved to fit a log that was copied, and a log that the file system went
+  // down over is cut behind its last whole record. Not owned; null: none.
+  const LogFormat* format = nullptr;
+  Unusable unusable = Unusable::kLeave;
 };
 
 // Moves what the ring of a dead owner holds into its log, cuts the log to its
@@ -119,16 +119,15 @@ struct RecoveryOptions {
 // any point and run again. The caller sees to it that nobody opens the log for
 // write meanwhile.
 //
-// Errors: those of writing the log (NoSpace and others); the side file stays
-// then and nothing is lost. Refusal is not an error, see *report.
+// Errors: those of reading and writing the files (NoSpace and others); the side
+// file stays then and nothing is lost. kUnusable is no error, see *report.
 Status RecoverLog(const std::string& log_path, const RecoveryOptions& options,
                   RecoveryReport* report);
 
-// The same for every side file in a directory; goes on behind a failure and
-// returns the first. Reports of side files that are there only.
-Status RecoverDirectory(const std::string& directory,
-                        const RecoveryOptions& options,
-                        std::vector<RecoveryReport>* reports);
+// The log at `log_path` was replaced by another file, or is about to be: the
+// side file is removed, or gets another name if it may hold bytes that are
+// nowhere else. Errors: those of the calls.
+Status ClearSideFile(const std::string& log_path);
 
 // Reads a log that this or another process has open, or was killed over, as
 // its owner sees it: up to what was flushed last, and later flushes as they
@@ -137,20 +136,21 @@ Status RecoverDirectory(const std::string& directory,
 // THREADS: any number of threads at once.
 class LogView {
  public:
-  // Errors: those of opening the log itself. A log without a (trusted) side
-  // file is read as it is. With max_torn_bytes (see RecoveryOptions) a log that
-  // the machine went down over ends where RecoverLog would cut it.
-  static Status Open(const std::string& log_path,
-                     std::unique_ptr<LogView>* view,
-                     uint64_t max_torn_bytes = 0);
+  // `format` may be null; if not it outlives the view. A log that the file
+  // system went down over ends where RecoverLog would cut it. Errors: those of
+  // opening the log and of looking at its side file; Corruption if that is
+  // unusable.
+  static Status Open(const std::string& log_path, const LogFormat* format,
+                     std::unique_ptr<LogView>* view);
   ~LogView();
   LogView(const LogView&) = delete;
   LogView& operator=(const LogView&) = delete;
 
-  // Logical size now.
+  // Logical size now. Errors: as Open.
   Status Size(uint64_t* bytes) const;
 
   // Reads up to `bytes` at `offset`; *got is less only at the logical end.
+  // Errors: as Open.
   Status Read(uint64_t offset, size_t bytes, char* out, size_t* got) const;
 
  private:

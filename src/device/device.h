@@ -128,6 +128,10 @@ class Device {
   virtual Status WriteCached(uint64_t offset, const char* data,
                              size_t bytes) = 0;
 
+  // Whether the file has a name left: one that was deleted while it is open has
+  // none, and nobody wants its bytes.
+  virtual bool HasName() const { return true; }
+
   // Closes the file. Idempotent. REQUIRES: in_flight() == 0.
   virtual Status Close() = 0;
 

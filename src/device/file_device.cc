@@ -2,6 +2,8 @@
 
 #include "src/device/file_device.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -77,6 +79,11 @@ Status FileDevice::WriteCached(uint64_t offset, const char* data,
                                size_t bytes) {
   URINGFS_CHECK_EQ(in_flight_, 0u);
   return file_->WriteCached(offset, data, bytes);
+}
+
+bool FileDevice::HasName() const {
+  struct stat stat = {};
+  return ::fstat(file_->fd(), &stat) != 0 || stat.st_nlink > 0;
 }
 
 Status FileDevice::Close() {

@@ -8,7 +8,7 @@
 
 #include "src/base/align.h"
 #include "src/base/assert.h"
-#include "src/log/side_file.h"
+#include "src/side/side_file.h"
 
 namespace uringfs {
 namespace {
@@ -64,6 +64,20 @@ Status Flusher::CutTo(uint64_t bytes) {
   Status status = device_->Resize(bytes);
   if (status.ok()) {
     physical_end_ = bytes;
+  }
+  return status;
+}
+
+Status Flusher::WritePromised(uint64_t end) {
+  URINGFS_CHECK(side_ != nullptr && has_failed());
+  Status status;
+  for (uint64_t at = written_->value(); status.ok() && at < end;) {
+    const uint64_t seq = ring_->SeqOf(at);
+    const uint64_t stop = std::min(end, ring_->BeginOf(seq + 1));
+    status = device_->WriteCached(
+        at, ring_->data(seq) + (at - ring_->BeginOf(seq)), stop - at);
+    physical_end_ = std::max(physical_end_, stop);  // or less, if it failed
+    at = stop;
   }
   return status;
 }

@@ -88,6 +88,12 @@ class Flusher {
   // to see to the file's size, which some kernels forget.
   bool IsDurablyLong(uint64_t offset) const;
 
+  // Writes the stream below `end` after all, through the page cache, though a
+  // write has failed: it was acknowledged, and there may be space again. The
+  // error stays. REQUIRES: a shared ring; has_failed(); `end` is filled; one
+  // call in a flusher's life that succeeds.
+  Status WritePromised(uint64_t end);
+
   // Drains, then makes the file exactly `bytes` long if it is not.
   Status CutTo(uint64_t bytes);
 

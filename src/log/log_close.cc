@@ -2,10 +2,11 @@
 //
 // The end of a log: everything in the file, the exact size, no side file left.
 
+#include <algorithm>
 #include <utility>
 
 #include "src/log/log_engine.h"
-#include "src/log/side_pool.h"
+#include "src/side/side_pool.h"
 
 namespace uringfs {
 
@@ -41,10 +42,11 @@ void LogEngine::CloseAlone() {
   if (flusher_.has_failed()) {
     Fail(flusher_.error());
   }
-  const uint64_t end = hi_written();
+  RescueAlone();
+  const uint64_t end = std::max(hi_written(), rescued_end_);
   const Status cut = flusher_.CutTo(end);
   const IoChoice choice = ChoiceNow();
-  CloseSide(cut.ok());
+  CloseSide(end, cut.ok());
   // The last: it lets go of the lock that keeps others from recovering.
   const Status closed = device_->Close();
   const std::lock_guard<std::mutex> lock(error_mutex_);
@@ -55,15 +57,15 @@ void LogEngine::CloseAlone() {
   state_.store(State::kClosed, std::memory_order_release);
 }
 
-// `is_whole`: the file was cut to what it has of the stream.
-void LogEngine::CloseSide(bool is_whole) {
+// `is_whole`: the file ends at `end`, with all it has of the stream.
+void LogEngine::CloseSide(uint64_t end, bool is_whole) {
   if (side_ == nullptr) {
     return;
   }
   flusher_.SetSide(nullptr);
   if (side_->is_armed()) {
     side_->CutFilled(abandoned_.load(std::memory_order_acquire));
-    if (is_whole && written_.value() >= side_->filled()) {
+    if ((is_whole && end >= side_->filled()) || !device_->HasName()) {
       side_->Disarm();
     }
     // Else the file could not take what Flush has promised: the side file
@@ -71,6 +73,34 @@ void LogEngine::CloseSide(bool is_whole) {
   }
   // One that cannot be removed holds nothing: it is found to be idle later.
   (void)ReleaseSideFile(path_, std::move(side_));
+}
+
+// Where the disk was full, what Flush had promised is still in the ring, and
+// there may be space again. Then the file gets it, as RecoverLog would give it
+// the next time: whoever reads the file finds no gap in front of what its
+// successor holds. The log remains failed; nothing that was refused comes back.
+// REQUIRES: both gates are held.
+void LogEngine::RescueAlone() {
+  if (side_ == nullptr || !side_->is_armed() || !flusher_.has_failed() ||
+      flusher_.error().code() != Status::Code::kNoSpace) {
+    return;
+  }
+  const uint64_t end =
+      std::min(side_->filled(), abandoned_.load(std::memory_order_acquire));
+  if (end <= std::max(written_.value(), rescued_end_)) {
+    return;
+  }
+  Status status = flusher_.WritePromised(end);
+  if (status.ok()) {
+    status = flusher_.CutTo(end);
+  }
+  if (status.ok()) {
+    status = device_->MakeDurable(SyncKind::kData);
+  }
+  if (status.ok()) {
+    rescued_end_ = end;
+    side_->PublishWritten(end);
+  }
 }
 
 }  // namespace uringfs

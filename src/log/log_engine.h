@@ -32,11 +32,11 @@
 #include "src/log/drainer.h"
 #include "src/log/flusher.h"
 #include "src/log/leader_gate.h"
-#include "src/log/side_file.h"
 #include "src/log/sync_probe.h"
 #include "src/log/watermark.h"
 #include "src/log/workspace.h"
 #include "src/ring/flush_ring.h"
+#include "src/side/side_file.h"
 
 #include "uringfs/log_store.h"
 
@@ -144,7 +144,8 @@ class LogEngine final : private Drainable {
   Status FindSide(std::unique_ptr<SideFile>* side) const;
   void StopGrowing();
   void CloseAlone();
-  void CloseSide(bool is_whole);
+  void CloseSide(uint64_t end, bool is_whole);
+  void RescueAlone();
   IoChoice ChoiceNow() const;
   void Fail(const Status& status);
 
@@ -193,6 +194,10 @@ class LogEngine final : private Drainable {
   uint64_t syncs_at_extension_ = 0;  // the drainer's
   bool is_extended_ = false;         // the drainer's
   bool may_extend_ = true;           // guarded by extend_mutex_
+
+  // What was written of a log that had failed; see RescueAlone. Guarded by
+  // both gates.
+  uint64_t rescued_end_ = 0;
 
   // Any thread.
   std::atomic<bool> flushes_to_file_{false};  // see LeaveSideFile

@@ -14,7 +14,7 @@
 
 #include "src/base/align.h"
 #include "src/log/log_engine.h"
-#include "src/log/side_pool.h"
+#include "src/side/side_pool.h"
 
 namespace uringfs {
 namespace {

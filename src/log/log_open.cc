@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "src/log/log_engine.h"
-#include "src/log/side_pool.h"
+#include "src/side/side_pool.h"
+#include "src/side/side_reader.h"
 
 #include "uringfs/recovery.h"
 
@@ -23,7 +24,7 @@ Status RecoverBeforeResume(const std::string& path, const LogOptions& options) {
   }
   RecoveryReport report;
   Status status = RecoverLog(path, RecoveryOptions(), &report);
-  if (status.ok() && (report.outcome == RecoveryOutcome::kRefused ||
+  if (status.ok() && (report.outcome == RecoveryOutcome::kUnusable ||
                       report.outcome == RecoveryOutcome::kBusy)) {
     return Status::InvalidArgument("resume " + path + ": " + report.message);
   }
@@ -43,12 +44,14 @@ bool MayStartSmall(const LogOptions& options, const OpenedDevice& opened) {
 // The ring in a side file, or in private memory where that cannot be had.
 Status FindRing(const std::string& path, const LogOptions& options,
                 LogParts* parts) {
-  if (!parts->opened.lock_refusal.empty()) {
+  const Status cleared = ClearSideOf(path);
+  if (!cleared.ok()) {
+    parts->ring_reason = WhyPrivate(cleared);
+  } else if (!parts->opened.lock_refusal.empty()) {
     parts->ring_reason = "private ring: " + parts->opened.lock_refusal;
   } else if (MayStartSmall(options, parts->opened)) {
     parts->ring_reason = SideFile::RefusalBeside(path);
-    parts->starts_small =
-        parts->ring_reason.empty() && SideFile::Clear(path).ok();
+    parts->starts_small = parts->ring_reason.empty();
   } else {
     Status status =
         AcquireSideFile(path, WhyDistrusted(path, parts->opened.identity),
@@ -81,7 +84,7 @@ Status LogEngine::Open(const std::string& path, const LogOptions& options,
   status = OpenDevice(path, options, parts.workspace->context(), &parts.opened);
   if (status.ok() && !is_shared && IsNewWal(options)) {
     // One that was replaced just now had perhaps a shared ring.
-    status = SideFile::Clear(path);
+    status = ClearSideOf(path);
   }
   if (status.ok() && is_shared) {
     status = FindRing(path, options, &parts);

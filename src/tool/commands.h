@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "uringfs/recovery.h"
+
 namespace uringfs::tool {
 
 // What the process exits with. Where several are due, the largest, but that
@@ -16,16 +18,23 @@ namespace uringfs::tool {
 enum ExitCode : int {
   kDone = 0,           // nothing is left to do
   kUsage = 1,          // the command line makes no sense; nothing was done
-  kRefused = 2,        // a side file cannot be trusted and was left alone
+  kUnusable = 2,       // a side file cannot be applied and was left alone
   kBusy = 3,           // recover: somebody has the database or a log open
   kIoError = 4,        // a file or directory cannot be read or written
   kNeedsRecovery = 5,  // inspect: owners are dead, `recover` has work to do
 };
 
+struct RecoverArgs {
+  bool as_json = false;
+  uint32_t wait_ms = 0;
+  bool is_dry_run = false;
+  Unusable unusable = Unusable::kLeave;
+};
+
 ExitCode Inspect(const std::vector<std::string>& directories, bool as_json);
 
-ExitCode Recover(const std::vector<std::string>& directories, bool as_json,
-                 uint32_t wait_ms);
+ExitCode Recover(const std::vector<std::string>& directories,
+                 const RecoverArgs& args);
 
 }  // namespace uringfs::tool
 

@@ -1,58 +1,24 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
-#include <cstdio>
 #include <iostream>
 
 #include "src/tool/commands.h"
-#include "src/tool/json.h"
+#include "src/tool/describe.h"
 
 #include "uringfs/recovery.h"
+#include "uringfs/rocksdb_wal.h"
 
 namespace uringfs::tool {
 namespace {
 
-bool HasOwner(const SideFileInfo& info) {
-  return info.state == SideState::kOwned || info.state == SideState::kDead;
-}
-
-JsonObject ToJson(const SideFileInfo& info) {
-  JsonObject object;
-  object.Add("path", info.path)
-      .Add("log_path", info.log_path)
-      .Add("state", ToString(info.state))
-      .Add("reason", info.reason)
-      .AddNumber("owner_pid", info.owner_pid)
-      .AddBool("owner_is_alive", info.owner_is_alive)
-      .AddNumber("written", info.written)
-      .AddNumber("filled", info.filled)
-      .AddNumber("log_bytes", info.log_bytes)
-      .AddNumber("ring_bytes", info.ring_bytes);
-  return object;
-}
-
-std::string ToText(const SideFileInfo& info) {
-  std::string text =
-      info.path + "\n  state       " + ToString(info.state) + "\n";
-  if (!info.reason.empty()) {
-    text += "  reason      " + info.reason + "\n";
-  }
-  if (HasOwner(info)) {
-    text += "  owner       process " + std::to_string(info.owner_pid) +
-            (info.owner_is_alive ? ", alive" : ", gone") + "\n";
-    text += "  written     " + std::to_string(info.written) + "\n";
-    text += "  filled      " + std::to_string(info.filled) + "\n";
-    text += "  ring bytes  " + std::to_string(info.ring_bytes) + "\n";
-  }
-  return text + "  log bytes   " + std::to_string(info.log_bytes) + "\n";
-}
-
 ExitCode CodeOf(const SideFileInfo& info) {
   switch (info.state) {
-    case SideState::kDead:
+    case SideState::kWhole:
+    case SideState::kOlder:
       return kNeedsRecovery;
-    case SideState::kRefused:
-      return kRefused;
+    case SideState::kUnusable:
+      return kUnusable;
     default:
       return kDone;
   }
@@ -65,17 +31,24 @@ ExitCode Inspect(const std::vector<std::string>& directories, bool as_json) {
   bool has_failed = false;
   JsonArray objects;
   std::string text;
-  for (const std::string& directory : directories) {
-    std::vector<SideFileInfo> infos;
-    const Status status = InspectDirectory(directory, &infos);
+  const auto check = [&](const Status& status) {
     if (!status.ok()) {
       has_failed = true;
       std::cerr << "uringfs: " << status.ToString() << "\n";
     }
-    for (const SideFileInfo& info : infos) {
-      code = std::max(code, CodeOf(info));
-      objects.Add(ToJson(info));
-      text += ToText(info);
+    return status.ok();
+  };
+  for (const std::string& directory : directories) {
+    std::vector<std::string> logs;
+    check(ListSideFiles(directory, &logs));
+    for (const std::string& log : logs) {
+      SideFileInfo info;
+      if (check(InspectLog(log, &RocksDbWal(), &info)) &&
+          info.state != SideState::kNone) {
+        code = std::max(code, CodeOf(info));
+        objects.Add(ToJson(info));
+        text += ToText(info);
+      }
     }
   }
   if (text.empty() && !has_failed) {

@@ -13,6 +13,9 @@
 
 DEFINE_bool(json, false, "answer with a JSON array");
 DEFINE_uint32(wait_ms, 10000, "recover: milliseconds to wait for a log");
+DEFINE_bool(dry_run, false, "recover: say what would be done");
+DEFINE_bool(accept, false, "recover: move what fits out of unusable files");
+DEFINE_bool(discard, false, "recover: do without unusable files");
 // Defined by gflags; its own help lists flags of its own and exits with 1.
 DECLARE_bool(help);
 DECLARE_bool(version);
@@ -22,14 +25,16 @@ namespace {
 
 constexpr char kHelp[] =
     R"(usage: uringfs inspect [--json] DIR...
-       uringfs recover [--json] [--wait_ms=N] DIR...
+       uringfs recover [--dry_run] [--accept | --discard]
+                       [--json] [--wait_ms=N] DIR...
 
 A RocksDB on uringfs keeps the end of each open write-ahead log in a side file,
 NNNNNN.log.uringfs. A clean close removes it; a killed process leaves it.
 Opening the database through uringfs recovers by itself. `recover` does it
 before something else opens the database: RocksDB on posix, a copy, a backup.
 
-  inspect   shows each side file in DIR and changes nothing
+  inspect   shows each side file in DIR, the verdict on it, the bytes at stake
+            and what `recover` would do; changes nothing
   recover   moves what side files of dead owners hold into their logs, makes
             the logs durable and removes the side files. Takes DIR/LOCK first,
             as RocksDB does, where it exists. May be killed and run again.
@@ -37,19 +42,30 @@ before something else opens the database: RocksDB on posix, a copy, a backup.
 For a database with a separate wal_dir give both directories in one command:
 the side files are in the wal_dir, the LOCK in the other one.
 
+  --dry_run     only says what would be done (--dry-run is the same)
+  --accept      of unusable side files: moves into the log what fits
+  --discard     of unusable side files: leaves the log as it is. With either
+                the side file is renamed to NNNNNN.log.uringfs.keptN, and the
+                database opens, with less than was acknowledged unless the
+                reason was a harmless one
   --json        one object for each side file, in an array on stdout
   --wait_ms=N   how long to wait for last writes of a killed process to land
                 (default 10000)
   --help, --version
 
-States: owned (its owner holds the log), dead (recover it), idle and stale
-(worthless, recover removes them), refused (cannot be trusted; the log counts
-as it is; the reason says what to do).
+Verdicts:
+  owned     its owner holds the log
+  whole     its owner is gone; together with the log it is all that was written
+  older     the file system went down; the log counts, as after power loss
+  idle      holds nothing
+  foreign   another log's, or of a log that is gone; nothing of it is needed
+  unusable  holds acknowledged bytes that the log lacks, and cannot be applied.
+            The database does not open until that is mended, or chosen
 
 Exit status:
   0  recover: nothing is left to do; inspect: no side file needs recovery
   1  the command line makes no sense; nothing was done
-  2  a side file was refused and left alone
+  2  a side file is unusable and was left alone
   3  recover: somebody has the database or a log open
   4  a file or directory cannot be read or written; nothing is lost
   5  inspect: there are side files of dead owners
@@ -79,8 +95,22 @@ int Dispatch(const std::vector<std::string>& words) {
       return Misused("the name of a directory is empty");
     }
   }
-  return command == "inspect" ? Inspect(directories, FLAGS_json)
-                              : Recover(directories, FLAGS_json, FLAGS_wait_ms);
+  if (command == "inspect") {
+    return FLAGS_accept || FLAGS_discard || FLAGS_dry_run
+               ? Misused("inspect changes nothing; those flags are recover's")
+               : Inspect(directories, FLAGS_json);
+  }
+  if (FLAGS_accept && FLAGS_discard) {
+    return Misused("--accept and --discard are two different ways out");
+  }
+  RecoverArgs args;
+  args.as_json = FLAGS_json;
+  args.wait_ms = FLAGS_wait_ms;
+  args.is_dry_run = FLAGS_dry_run;
+  args.unusable = FLAGS_accept    ? Unusable::kAccept
+                  : FLAGS_discard ? Unusable::kDiscard
+                                  : Unusable::kLeave;
+  return Recover(directories, args);
 }
 
 int Main(int argc, char** argv) {

@@ -5,9 +5,11 @@
 
 #include "src/tool/commands.h"
 #include "src/tool/db_lock.h"
+#include "src/tool/describe.h"
 #include "src/tool/json.h"
 
 #include "uringfs/recovery.h"
+#include "uringfs/rocksdb_wal.h"
 
 namespace uringfs::tool {
 namespace {
@@ -15,19 +17,25 @@ namespace {
 // One run of the command: what was done, and what is to be told.
 class Run {
  public:
-  explicit Run(uint32_t wait_ms) { options_.wait_ms = wait_ms; }
+  explicit Run(const RecoverArgs& args) : args_(args) {
+    options_.format = &RocksDbWal();
+    options_.wait_ms = args.wait_ms;
+    options_.unusable = args.unusable;
+  }
 
   // False: nothing may be done.
   bool Lock(const std::vector<std::string>& directories);
   void RecoverAll(const std::string& directory);
-  void Print(bool as_json) const;
+  void Print() const;
   ExitCode code() const { return code_; }
 
  private:
-  void RecoverOne(const SideFileInfo& info);
+  void RecoverOne(const std::string& log);
+  void PlanOne(const std::string& log);
   void Complain(ExitCode code, const std::string& message);
 
-  RecoveryOptions options_ = RecoveryOptions::OfRocksDb();
+  const RecoverArgs args_;
+  RecoveryOptions options_;
   std::vector<DbLock> locks_;
   ExitCode code_ = kDone;
   JsonArray objects_;
@@ -60,42 +68,62 @@ bool Run::Lock(const std::vector<std::string>& directories) {
   return code_ == kDone;
 }
 
-void Run::RecoverOne(const SideFileInfo& info) {
+void Run::RecoverOne(const std::string& log) {
   RecoveryReport report;
-  const Status status = RecoverLog(info.log_path, options_, &report);
+  const Status status = RecoverLog(log, options_, &report);
+  if (status.ok() && report.outcome == RecoveryOutcome::kNothing &&
+      report.message.empty()) {
+    return;
+  }
   std::string outcome = ToString(report.outcome);
   if (!status.ok()) {
     outcome = "failed";
     Complain(kIoError, status.ToString() +
                            "; nothing is lost, mend the cause and try again");
-  } else if (report.outcome == RecoveryOutcome::kRefused) {
-    Complain(kRefused, report.message);
+  } else if (report.outcome == RecoveryOutcome::kUnusable) {
+    Complain(kUnusable, report.message);
   } else if (report.outcome == RecoveryOutcome::kBusy) {
     Complain(kBusy, report.message);
   }
   JsonObject object;
-  object.Add("path", info.path)
+  object.Add("path", report.path)
       .Add("outcome", outcome)
       .Add("message", report.message)
       .AddNumber("recovered_bytes", report.recovered_bytes)
-      .AddNumber("cut_bytes", report.cut_bytes);
+      .AddNumber("cut_bytes", report.cut_bytes)
+      .AddNumber("lost_bytes", report.lost_bytes)
+      .Add("kept_path", report.kept_path);
   objects_.Add(object);
   text_ += outcome + ": " + report.message + "\n";
 }
 
+void Run::PlanOne(const std::string& log) {
+  SideFileInfo info;
+  const Status status = InspectLog(log, &RocksDbWal(), &info);
+  if (!status.ok()) {
+    Complain(kIoError, status.ToString());
+    return;
+  }
+  if (info.state == SideState::kUnusable) {
+    Complain(kUnusable, info.reason);
+  }
+  objects_.Add(ToJson(info));
+  text_ += info.path + ": recover " + Plan(info) + "\n";
+}
+
 void Run::RecoverAll(const std::string& directory) {
-  std::vector<SideFileInfo> infos;
-  const Status status = InspectDirectory(directory, &infos);
+  std::vector<std::string> logs;
+  const Status status = ListSideFiles(directory, &logs);
   if (!status.ok()) {
     Complain(kIoError, status.ToString());
   }
-  for (const SideFileInfo& info : infos) {
-    RecoverOne(info);
+  for (const std::string& log : logs) {
+    args_.is_dry_run ? PlanOne(log) : RecoverOne(log);
   }
 }
 
-void Run::Print(bool as_json) const {
-  if (as_json) {
+void Run::Print() const {
+  if (args_.as_json) {
     std::cout << objects_.ToString();
   } else if (text_.empty() && code_ == kDone) {
     std::cout << "no side files: nothing is left to recover\n";
@@ -106,17 +134,17 @@ void Run::Print(bool as_json) const {
 
 }  // namespace
 
-ExitCode Recover(const std::vector<std::string>& directories, bool as_json,
-                 uint32_t wait_ms) {
-  Run run(wait_ms);
+ExitCode Recover(const std::vector<std::string>& directories,
+                 const RecoverArgs& args) {
+  Run run(args);
   // All of them first: the LOCK of a database guards its wal_dir too, which
   // has none of its own.
-  if (run.Lock(directories)) {
+  if (args.is_dry_run || run.Lock(directories)) {
     for (const std::string& directory : directories) {
       run.RecoverAll(directory);
     }
   }
-  run.Print(as_json);
+  run.Print();
   return run.code();
 }
 

@@ -46,18 +46,34 @@ kill -9 "$writer"
 wait "$writer" 2> /dev/null || true
 
 expect 5 inspect "$db"
-says dead
+says 'verdict *whole'
 expect 5 --json inspect "$db"
-says '"state": "dead"'
+says '"state": "whole"'
 side=$(find "$db" -name '*.log.uringfs' | sort | tail -n 1)
 
-# One that cannot be trusted is left alone and said so; the other ones not.
+# One that cannot be applied stops everybody, until it is mended or chosen.
 cp "$side" "$root/side"
-chmod 666 "$side"
-expect 2 recover "$db"
-says chmod
-cmp "$side" "$root/side" || fail "a refused side file was changed"
-chmod 600 "$side"
+log=${side%.uringfs}
+cp "$log" "$root/log"
+printf 'garbage' > "$side"
+for command in inspect recover 'recover --dry-run'; do
+  expect 2 $command "$db"
+  says 'cannot be applied'
+  says 'recover --accept'
+  says 'recover --discard'
+done
+env "LD_PRELOAD=$module" ldb "--db=$db" --fs_uri=uringfs:// scan \
+  --max_keys=10 > "$root/said" 2>&1 && fail "ldb opened with less"
+says 'recover --discard'
+[ "$(cat "$side")" = garbage ] || fail "an unusable side file was changed"
+cmp "$log" "$root/log" || fail "its log was changed"
+expect 1 recover --accept --discard "$db"
+expect 1 --discard inspect "$db"
+cp -r "$db" "$root/copy"
+expect 0 recover --discard "$root/copy"
+says kept
+[ "$(cat "$root/copy/"*.kept1)" = garbage ] || fail "no copy was kept"
+cp "$root/side" "$side"
 
 expect 0 recover "$db"
 says recovered

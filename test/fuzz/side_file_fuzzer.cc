@@ -23,10 +23,11 @@
 #include <string>
 #include <vector>
 
-#include "src/log/side_format.h"
-#include "test/log/side_builder.h"
+#include "src/side/side_format.h"
+#include "test/side/side_builder.h"
 
 #include "uringfs/recovery.h"
+#include "uringfs/rocksdb_wal.h"
 
 namespace uringfs::test {
 namespace {
@@ -125,6 +126,8 @@ SideBuilder Make(const std::string& log_path, Input input) {
     header.log_device = side.header.log_device;
     header.log_inode = side.header.log_inode;
     header.log_birth = side.header.log_birth;
+    header.log_name = side.header.log_name;
+    header.mount_epoch = side.header.mount_epoch;
   }
   if ((mend & kMendGeometry) != 0) {
     header.buffer_bytes = 4096u << (header.buffer_bytes % 3);
@@ -187,21 +190,26 @@ std::string Model(const SideBuilder& side, const std::string& log) {
   return model;
 }
 
-std::string ViewWhole(const std::string& log_path, uint64_t step) {
+// False: the log is not to be read without its side file.
+bool ViewWhole(const std::string& log_path, uint64_t step,
+               const LogFormat* format, std::string* whole) {
   std::unique_ptr<LogView> view;
-  Require(LogView::Open(log_path, &view).ok(), "LogView::Open");
+  const Status status = LogView::Open(log_path, format, &view);
+  if (!status.ok()) {
+    Require(status.code() == Status::Code::kCorruption, status.ToString());
+    return false;
+  }
   uint64_t size = 0;
   Require(view->Size(&size).ok(), "LogView::Size");
-  std::string whole;
   std::vector<char> piece(4096 + step % 5000);
   size_t got = 1;
   while (got > 0) {
-    Require(view->Read(whole.size(), piece.size(), piece.data(), &got).ok(),
+    Require(view->Read(whole->size(), piece.size(), piece.data(), &got).ok(),
             "LogView::Read");
-    whole.append(piece.data(), got);
+    whole->append(piece.data(), got);
   }
-  Require(whole.size() == size, "LogView: size and bytes disagree");
-  return whole;
+  Require(whole->size() == size, "LogView: size and bytes disagree");
+  return true;
 }
 
 void Run(const uint8_t* data, size_t bytes) {
@@ -217,28 +225,29 @@ void Run(const uint8_t* data, size_t bytes) {
   WriteWholeFile(side.side_path(),
                  is_cut ? image.substr(0, bytes * 300) : image);
 
+  const LogFormat* const format = bytes % 2 == 0 ? nullptr : &RocksDbWal();
   SideFileInfo info;
-  Require(InspectLog(path, &info).ok(), "InspectLog");
-  const std::string viewed = ViewWhole(path, bytes);
+  Require(InspectLog(path, format, &info).ok(), "InspectLog");
+  std::string viewed;
+  const bool is_seen = ViewWhole(path, bytes, format, &viewed);
   RecoveryOptions options;
   options.wait_ms = 0;
-  options.max_torn_bytes = bytes % 2 * kLogBytes;
+  options.format = format;
   RecoveryReport report;
   const Status status = RecoverLog(path, options, &report);
   Require(status.ok(), "RecoverLog: " + status.ToString());
   const std::string after = ReadFile(path);
   const bool is_recovered = report.outcome == RecoveryOutcome::kRecovered;
   Require(after == (is_recovered ? Model(side, *log) : *log), report.message);
-  // Only who recovers compares the log's bytes with the ring's.
-  const bool may_be_recovered = info.state == SideState::kDead;
-  Require(is_recovered || !may_be_recovered ||
-              report.outcome == RecoveryOutcome::kRefused,
+  // One judge: all of them come to the same.
+  Require(is_recovered == (info.state == SideState::kWhole),
           "InspectLog and RecoverLog disagree: " + report.message);
-  Require(!is_recovered || may_be_recovered,
-          "recovered what InspectLog has refused: " + report.message);
+  const bool is_unusable = report.outcome == RecoveryOutcome::kUnusable;
+  Require(is_unusable == (info.state == SideState::kUnusable) &&
+              is_unusable == !is_seen,
+          "one of them goes on without an unusable file: " + report.message);
   Require(!is_recovered || viewed == after, "LogView and RecoverLog disagree");
-  const bool is_there = std::filesystem::exists(side.side_path());
-  Require(is_there == (report.outcome == RecoveryOutcome::kRefused),
+  Require(std::filesystem::exists(side.side_path()) == is_unusable,
           "the side file is where it should not be: " + report.message);
 }
 

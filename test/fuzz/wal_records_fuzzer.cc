@@ -16,7 +16,7 @@
 #include <string>
 
 #include "src/base/crc32c.h"
-#include "src/log/wal_records.h"
+#include "src/rocksdb_wal/wal_records.h"
 
 namespace uringfs::test {
 namespace {
@@ -57,11 +57,11 @@ void Sign(std::string* log) {
   }
 }
 
-WalEnd EndOf(const std::string& path, const std::string& bytes) {
+RecordsEnd EndOf(const std::string& path, const std::string& bytes) {
   PosixFile file;
   Require(file.Open(path, O_RDWR | O_CREAT | O_TRUNC) == 0, "open");
   Require(file.WriteAt(0, bytes.data(), bytes.size()) == 0, "write");
-  WalEnd end;
+  RecordsEnd end;
   Require(FindWalEnd(file, path, &end).ok(), "FindWalEnd");
   return end;
 }
@@ -83,13 +83,13 @@ void Run(const uint8_t* data, size_t bytes) {
   if (bytes % 2 == 0) {
     Sign(&log);
   }
-  const WalEnd end = EndOf(*path, log);
+  const RecordsEnd end = EndOf(*path, log);
   Require(end.offset <= log.size() && end.data_end <= log.size(),
           "it ends behind its end");
   Require(end.data_end == log.find_last_not_of('\0') + 1, "data_end");
-  Require(end.reason.empty() == (end.kind == WalEndKind::kClean), "reason");
-  const WalEnd again = EndOf(*path, log.substr(0, end.offset));
-  Require(again.kind == WalEndKind::kClean && again.offset == end.offset,
+  Require(end.reason.empty() == (end.kind == EndKind::kClean), "reason");
+  const RecordsEnd again = EndOf(*path, log.substr(0, end.offset));
+  Require(again.kind == EndKind::kClean && again.offset == end.offset,
           "cut there it is not clean");
   ::unlink(path->c_str());
 }

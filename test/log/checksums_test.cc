@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "src/base/crc32c.h"
-#include "src/log/posix_file.h"
+#include "src/base/posix_file.h"
 #include "test/log/fake_log.h"
-#include "test/log/shared_rings.h"
-#include "test/log/side_image.h"
+#include "test/side/shared_rings.h"
+#include "test/side/side_image.h"
 #include "test/support/temp_dir.h"
 
 #include "gtest/gtest.h"

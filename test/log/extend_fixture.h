@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "test/log/fake_log.h"
-#include "test/log/shared_rings.h"
-#include "test/log/side_image.h"
+#include "test/side/shared_rings.h"
+#include "test/side/side_image.h"
 #include "test/support/temp_dir.h"
 
 #include "gtest/gtest.h"

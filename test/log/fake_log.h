@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "src/log/log_engine.h"
-#include "src/log/side_pool.h"
+#include "src/side/side_pool.h"
 #include "test/support/fake_device.h"
 #include "test/support/seed.h"
 

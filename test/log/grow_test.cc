@@ -14,10 +14,10 @@
 #include <thread>
 #include <vector>
 
-#include "src/log/side_file.h"
+#include "src/side/side_file.h"
 #include "test/log/fake_log.h"
-#include "test/log/shared_rings.h"
-#include "test/log/side_image.h"
+#include "test/side/shared_rings.h"
+#include "test/side/side_image.h"
 
 #include "gtest/gtest.h"
 #include "uringfs/log_store.h"
@@ -201,7 +201,7 @@ TEST_F(GrowTest, AViewFollowsALogThatGrows) {
   for (int round = 0; round < 30; ++round) {
     auto log = MustOpen(Growing(8192, 3));
     std::unique_ptr<LogView> view;
-    ASSERT_TRUE(LogView::Open(path_, &view).ok());
+    ASSERT_TRUE(LogView::Open(path_, nullptr, &view).ok());
     constexpr uint64_t kBytes = 200000;
     const std::string stream = StreamBytes(0, kBytes);
     std::atomic<uint64_t> promised{0};

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "test/log/fake_log.h"
-#include "test/log/shared_rings.h"
-#include "test/log/side_image.h"
+#include "test/side/shared_rings.h"
+#include "test/side/side_image.h"
 
 #include "gtest/gtest.h"
 

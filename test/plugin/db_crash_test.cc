@@ -10,6 +10,7 @@
 
 #include "test/plugin/child_process.h"
 #include "test/plugin/db_fixture.h"
+#include "test/recovery/directory.h"
 #include "test/support/seed.h"
 
 #include "uringfs/recovery.h"
@@ -72,7 +73,7 @@ void OpenAndCheck(const std::string& path, const char* fs, const Mode& mode,
                   uint64_t acknowledged, bool was_idle) {
   if (fs == std::string("posix")) {
     std::vector<RecoveryReport> reports;
-    ASSERT_TRUE(RecoverDirectory(path, RecoveryOptions(), &reports).ok());
+    ASSERT_TRUE(RecoverDirectory(path, &reports).ok());
   }
   const EnvByName env(fs);
   rocksdb::Options options = SmallDbOptions(env.get());

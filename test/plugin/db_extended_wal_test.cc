@@ -14,8 +14,8 @@
 #include <thread>
 #include <vector>
 
-#include "test/log/shared_rings.h"
 #include "test/plugin/db_fixture.h"
+#include "test/side/shared_rings.h"
 
 #include "gmock/gmock.h"
 

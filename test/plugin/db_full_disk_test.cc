@@ -11,6 +11,7 @@
 #include "test/plugin/child_process.h"
 #include "test/plugin/db_fixture.h"
 #include "test/plugin/small_disk.h"
+#include "test/recovery/directory.h"
 
 #include "uringfs/recovery.h"
 
@@ -76,7 +77,7 @@ TEST(DbFullDiskTest, NoAcknowledgedKeyIsLost) {
       // side files and the zeros ahead of its WAL, and so no space.
       ASSERT_GT(acknowledged, 500u);
       std::vector<RecoveryReport> reports;
-      ASSERT_TRUE(RecoverDirectory(path, RecoveryOptions(), &reports).ok());
+      ASSERT_TRUE(RecoverDirectory(path, &reports).ok());
       const EnvByName env("posix");
       rocksdb::Options options = FullDiskOptions(env.get());
       {

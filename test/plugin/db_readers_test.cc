@@ -12,10 +12,10 @@
 #include <map>
 #include <thread>
 
-#include "test/log/shared_rings.h"
 #include "test/plugin/db_fixture.h"
 #include "test/plugin/fs_fixture.h"
 #include "test/plugin/owner_child.h"
+#include "test/side/shared_rings.h"
 
 #include "uringfs/recovery.h"
 

@@ -13,6 +13,7 @@
 
 #include "test/plugin/db_fixture.h"
 #include "test/plugin/owner_child.h"
+#include "test/recovery/directory.h"
 
 #include "gmock/gmock.h"
 #include "uringfs/recovery.h"
@@ -111,15 +112,16 @@ bool KillBesideAPut(const std::string& path, SideFileInfo* info) {
       std::chrono::steady_clock::now() + std::chrono::minutes(1);
   OwnerChild owner("db", path, "", "uringfs_ring");
   EXPECT_TRUE(owner.Begin("put 600"));
-  while (InspectLog(wal, info).ok() && info->filled < 200000 &&
+  while (InspectLog(wal, &RocksDbWal(), info).ok() && info->filled < 200000 &&
          std::chrono::steady_clock::now() < give_up) {
   }
   owner.Kill();
   // Until the last writes have landed.
-  while (InspectLog(wal, info).ok() && info->state == SideState::kOwned &&
+  while (InspectLog(wal, &RocksDbWal(), info).ok() &&
+         info->state == SideState::kOwned &&
          std::chrono::steady_clock::now() < give_up) {
   }
-  return info->state == SideState::kDead && info->log_bytes < info->filled;
+  return info->state == SideState::kWhole && info->log_bytes < info->filled;
 }
 
 TEST_F(DbSideFileTest, WhatPosixHasGoneOnWithoutStaysOut) {
@@ -129,7 +131,6 @@ TEST_F(DbSideFileTest, WhatPosixHasGoneOnWithoutStaysOut) {
     ASSERT_LT(tries, 20) << "each kill came too late";
     path += "_";
   }
-  EXPECT_FALSE(info.is_superseded);
   const rocksdb::Options options = OptionsFor(env_);
   const rocksdb::Options posix = OptionsFor(posix_);
   const uint64_t all =
@@ -149,26 +150,28 @@ TEST_F(DbSideFileTest, WhatPosixHasGoneOnWithoutStaysOut) {
   const std::string wal = info.log_path;
   const std::string bytes = ReadWholeFile(wal);
 
-  ASSERT_TRUE(InspectLog(wal, &info).ok());
-  EXPECT_EQ(info.state, SideState::kDead) << info.reason;
-  EXPECT_TRUE(info.is_superseded);
-  EXPECT_TRUE(ContentOf(OpenReadOnly(options, path).get()) == expected);
-  uint64_t size = 0;
-  ASSERT_TRUE(env_.get()->GetFileSize(wal, &size).ok());
-  EXPECT_EQ(size, bytes.size());
-  RecoveryOptions recovery;
-  recovery.refuse_superseded = true;
-  RecoveryReport report;
-  ASSERT_TRUE(RecoverLog(wal, recovery, &report).ok());
-  EXPECT_EQ(report.outcome, RecoveryOutcome::kRefused) << report.message;
-  {
-    const auto db = OpenDb(options, path);
-    EXPECT_TRUE(ContentOf(db.get()) == expected);
-    EXPECT_THAT(ReadWholeFile(path + "/LOG"),
-                HasSubstr("[WARN] uringfs refused: " + info.path));
-    EXPECT_TRUE(std::filesystem::exists(info.path));
-    EXPECT_TRUE(ReadWholeFile(wal) == bytes);
+  ASSERT_TRUE(InspectLog(wal, &RocksDbWal(), &info).ok());
+  EXPECT_EQ(info.state, SideState::kUnusable);
+  EXPECT_THAT(info.reason, HasSubstr("without uringfs"));
+  rocksdb::DB* none = nullptr;
+  for (const rocksdb::Status& status :
+       {rocksdb::DB::Open(options, path, &none),
+        rocksdb::DB::OpenForReadOnly(options, path, &none),
+        rocksdb::DB::OpenAsSecondary(options, path, dir_.File("second"),
+                                     &none)}) {
+    EXPECT_FALSE(status.ok());
+    EXPECT_THAT(status.ToString(), HasSubstr("recover --discard"));
   }
+  EXPECT_TRUE(ReadWholeFile(wal) == bytes);
+  // Somebody decides.
+  RecoveryOptions discard = OfRocksDb();
+  discard.unusable = Unusable::kDiscard;
+  RecoveryReport report;
+  ASSERT_TRUE(RecoverLog(wal, discard, &report).ok());
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kDiscarded) << report.message;
+  EXPECT_TRUE(std::filesystem::exists(report.kept_path));
+  EXPECT_TRUE(ContentOf(OpenDb(options, path).get()) == expected);
+  EXPECT_TRUE(ReadWholeFile(wal) == bytes);
   // Gone with the log.
   EXPECT_TRUE(ContentOf(OpenDb(SmallDbOptions(env_.get()), path).get()) ==
               expected);
@@ -330,7 +333,7 @@ TEST_F(DbSideFileTest, AWalDirLeftByOthersIsRecoveredByAnOldFileSystem) {
       std::vector<SideFileInfo> infos;
       ASSERT_TRUE(InspectDirectory(wal_dir_, &infos).ok());
       for (const SideFileInfo& info : infos) {
-        EXPECT_NE(info.state, SideState::kDead) << info.path;
+        EXPECT_NE(info.state, SideState::kWhole) << info.path;
       }
       Check(db.get(), 0, end);
       Check(db.get(), 5000, 5100, round);

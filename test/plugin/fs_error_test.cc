@@ -20,6 +20,7 @@
 #include "test/plugin/small_disk.h"
 
 #include "gmock/gmock.h"
+#include "uringfs/recovery.h"
 
 namespace uringfs::test {
 namespace {
@@ -224,6 +225,8 @@ TEST(FsErrorTest, AFullDiskIsNoSpaceAndRetryable) {
       ChildProcess child("fill_the_disk", {fs, disk.File(name)});
       EXPECT_EQ(child.Wait(), 0) << fs << " " << name;
       EXPECT_EQ(::unlink(disk.File(name).c_str()), 0);
+      // What was acknowledged and found no space.
+      (void)::unlink(SideFilePath(disk.File(name)).c_str());
     }
   }
 }

@@ -13,6 +13,7 @@
 #include "test/plugin/db_fixture.h"
 #include "test/plugin/fs_fixture.h"
 #include "test/plugin/owner_child.h"
+#include "test/recovery/directory.h"
 
 #include "gmock/gmock.h"
 #include "uringfs/log_store.h"
@@ -122,20 +123,40 @@ TEST_P(FsRecoveryTest, ALogOfThisProcessKeepsNobodyOut) {
   EXPECT_EQ(ReadWholeFile(Path(name_)), "123456");
 }
 
-TEST_P(FsRecoveryTest, ARefusedSideFileStaysAndTheFileIsTheLog) {
+// No way leads to less than was acknowledged, and none takes the bytes away.
+TEST_P(FsRecoveryTest, ASideFileThatCannotBeAppliedStopsEverybody) {
   MakeDead(name_);
   std::fstream(side_, std::ios::in | std::ios::out) << "not a side file";
+  const std::string side = ReadWholeFile(side_);
   const std::string before = ReadWholeFile(Path(name_));
   std::shared_ptr<rocksdb::Logger> logger;
   ASSERT_TRUE(fs_->NewLogger(Path("LOG"), io_, &logger, nullptr).ok());
   logger->SetInfoLogLevel(rocksdb::InfoLogLevel::INFO_LEVEL);
-  ASSERT_TRUE(Lock().ok());
-  EXPECT_TRUE(std::filesystem::exists(side_));
-  EXPECT_THAT(UringFsStatistics(*fs_), HasSubstr(" side_refused=1\n"));
+  std::vector<std::string> names;
+  std::unique_ptr<rocksdb::FSSequentialFile> reader;
+  std::unique_ptr<rocksdb::FSWritableFile> writer;
+  uint64_t size = 0;
+  const std::pair<const char*, rocksdb::Status> calls[] = {
+      {"lock", Lock()},
+      {"list", fs_->GetChildren(dir_.path(), io_, &names, nullptr)},
+      {"read",
+       fs_->NewSequentialFile(Path(name_), file_options_, &reader, nullptr)},
+      {"size", fs_->GetFileSize(Path(name_), io_, &size, nullptr)},
+      {"delete", fs_->DeleteFile(Path(name_), io_, nullptr)},
+      {"link", fs_->LinkFile(Path(name_), Path("linked"), io_, nullptr)},
+      {"rename", fs_->RenameFile(Path(name_), Path("other"), io_, nullptr)},
+      {"next WAL", fs_->NewWritableFile(Path("000009.log"), file_options_,
+                                        &writer, nullptr)}};
+  for (const auto& [what, status] : calls) {
+    EXPECT_FALSE(status.ok()) << what;
+    EXPECT_THAT(status.ToString(), HasSubstr(side_)) << what;
+    EXPECT_THAT(status.ToString(), HasSubstr("recover --discard")) << what;
+  }
+  EXPECT_THAT(UringFsStatistics(*fs_), HasSubstr(" side_unusable="));
   logger->Flush();
-  EXPECT_THAT(ReadWholeFile(Path("LOG")), HasSubstr("uringfs refused: "));
-  EXPECT_EQ(ReadAll(name_), before);
-  EXPECT_EQ(Size(name_), before.size());
+  EXPECT_THAT(ReadWholeFile(Path("LOG")), HasSubstr("uringfs unusable: "));
+  EXPECT_TRUE(ReadWholeFile(Path(name_)) == before);
+  EXPECT_TRUE(ReadWholeFile(side_) == side);
 }
 
 TEST_P(FsRecoveryTest, ADeadLogIsReadWithoutRecovery) {

@@ -13,6 +13,7 @@
 #include <filesystem>
 
 #include "test/plugin/file_systems.h"
+#include "test/recovery/directory.h"
 #include "test/support/seed.h"
 
 #include "uringfs/recovery.h"
@@ -111,12 +112,12 @@ rocksdb::Status RecoverForPosix(const Plan& plan, const std::string& root) {
       continue;  // the writer was killed before it made it
     }
     std::vector<RecoveryReport> reports;
-    const Status status = RecoverDirectory(dir, RecoveryOptions(), &reports);
+    const Status status = RecoverDirectory(dir, &reports);
     if (!status.ok()) {
       return rocksdb::Status::IOError("RecoverDirectory", status.ToString());
     }
     for (const RecoveryReport& report : reports) {
-      if (report.outcome == RecoveryOutcome::kRefused ||
+      if (report.outcome == RecoveryOutcome::kUnusable ||
           report.outcome == RecoveryOutcome::kBusy) {
         return rocksdb::Status::IOError(
             std::string("RecoverDirectory: ") + ToString(report.outcome),

@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
-#include "test/log/side_builder.h"
 #include "test/plugin/db_fixture.h"
+#include "test/side/side_builder.h"
 #include "test/support/temp_dir.h"
 
 #include "gtest/gtest.h"

@@ -1,0 +1,115 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "src/base/posix_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace uringfs {
+namespace {
+
+template <typename Call>
+auto Uninterrupted(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) {
+    result = call();
+  }
+  return result;
+}
+
+int ErrnoOf(int result) { return result == 0 ? 0 : errno; }
+
+}  // namespace
+
+PosixFile::~PosixFile() {
+  if (fd_ >= 0) {
+    ::close(fd_);
+  }
+}
+
+PosixFile::PosixFile(PosixFile&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)) {}
+
+PosixFile& PosixFile::operator=(PosixFile&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+int PosixFile::Open(const std::string& path, int flags) {
+  const int fd = Uninterrupted([&] {
+    return ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  });
+  if (fd < 0) {
+    return errno;
+  }
+  if (fd_ >= 0) {
+    ::close(fd_);
+  }
+  fd_ = fd;
+  return 0;
+}
+
+int PosixFile::Stat(struct stat* out) const {
+  return ErrnoOf(::fstat(fd_, out));
+}
+
+int PosixFile::ReadAt(uint64_t offset, size_t bytes, char* out,
+                      size_t* got) const {
+  *got = 0;
+  while (*got < bytes) {
+    const ssize_t result = Uninterrupted([&] {
+      return ::pread(fd_, out + *got, bytes - *got,
+                     static_cast<off_t>(offset + *got));
+    });
+    if (result < 0) {
+      return errno;
+    }
+    if (result == 0) {
+      return 0;
+    }
+    *got += static_cast<size_t>(result);
+  }
+  return 0;
+}
+
+int PosixFile::ReadExactly(uint64_t offset, size_t bytes, void* out) const {
+  size_t got = 0;
+  const int error = ReadAt(offset, bytes, static_cast<char*>(out), &got);
+  return error != 0 || got == bytes ? error : EIO;
+}
+
+int PosixFile::WriteAt(uint64_t offset, const void* data, size_t bytes) const {
+  const auto* from = static_cast<const char*>(data);
+  size_t done = 0;
+  while (done < bytes) {
+    const ssize_t result = Uninterrupted([&] {
+      return ::pwrite(fd_, from + done, bytes - done,
+                      static_cast<off_t>(offset + done));
+    });
+    if (result <= 0) {
+      return result < 0 ? errno : EIO;
+    }
+    done += static_cast<size_t>(result);
+  }
+  return 0;
+}
+
+int PosixFile::Truncate(uint64_t bytes) const {
+  return ErrnoOf(Uninterrupted(
+      [&] { return ::ftruncate(fd_, static_cast<off_t>(bytes)); }));
+}
+
+int PosixFile::Sync() const {
+  return ErrnoOf(Uninterrupted([&] { return ::fsync(fd_); }));
+}
+
+int PosixFile::TryLock(int operation) const {
+  return ErrnoOf(
+      Uninterrupted([&] { return ::flock(fd_, operation | LOCK_NB); }));
+}
+
+}  // namespace uringfs

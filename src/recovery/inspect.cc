@@ -1,0 +1,77 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include <algorithm>
+
+#include "src/recovery/look.h"
+
+#include "uringfs/recovery.h"
+
+namespace uringfs {
+namespace {
+
+SideState StateOf(const SideLook& look) {
+  if (look.is_owned) {
+    return SideState::kOwned;
+  }
+  switch (look.judgement.verdict) {
+    case SideVerdict::kNone:
+      return SideState::kNone;
+    case SideVerdict::kIdle:
+      return SideState::kIdle;
+    case SideVerdict::kWhole:
+      return SideState::kWhole;
+    case SideVerdict::kOlder:
+      return SideState::kOlder;
+    case SideVerdict::kForeign:
+      return SideState::kForeign;
+    case SideVerdict::kUnusable:
+      break;
+  }
+  return SideState::kUnusable;
+}
+
+// What accepting an unusable side file would bring.
+uint64_t Acceptable(const Judgement& judgement, uint64_t filled) {
+  const uint64_t lacking = judgement.at_stake;
+  const uint64_t log_end = filled - std::min(filled, lacking);
+  return judgement.end > log_end ? judgement.end - log_end : 0;
+}
+
+void Describe(const SideLook& look, SideFileInfo* info) {
+  const Side& side = look.side;
+  info->state = StateOf(look);
+  info->reason = info->state == SideState::kUnusable
+                     ? UnusableMessage(info->log_path, look.judgement)
+                     : look.judgement.reason;
+  info->at_stake = look.judgement.at_stake;
+  info->knows_stake = look.judgement.knows_stake;
+  info->log_bytes = side.has_log ? static_cast<uint64_t>(side.log.st_size) : 0;
+  if (!side.has_header) {
+    return;
+  }
+  info->owner_pid = side.header.owner_pid;
+  info->owner_is_alive = IsOwnerAlive(side.header);
+  info->written = side.words.written;
+  info->filled = side.words.filled;
+  info->ring_bytes = SideRingBytes(side.header);
+  if (info->state == SideState::kUnusable) {
+    info->acceptable = Acceptable(look.judgement, side.words.filled);
+  }
+}
+
+}  // namespace
+
+Status InspectLog(const std::string& log_path, const LogFormat* format,
+                  SideFileInfo* info) {
+  *info = SideFileInfo();
+  info->path = SidePathOf(log_path);
+  info->log_path = log_path;
+  SideLook look;
+  Status status = LookOnce(log_path, format, &look);
+  if (status.ok()) {
+    Describe(look, info);
+  }
+  return status;
+}
+
+}  // namespace uringfs

@@ -1,0 +1,51 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// How recovery, inspection and readers come to a judgement: who has the log is
+// asked first, and only what nobody has is judged.
+
+#ifndef URINGFS_RECOVERY_LOOK_H_
+#define URINGFS_RECOVERY_LOOK_H_
+
+#include <string>
+
+#include "src/base/posix_file.h"
+#include "src/side/judge.h"
+#include "src/side/side_reader.h"
+
+#include "uringfs/log_format.h"
+#include "uringfs/status.h"
+
+namespace uringfs {
+
+struct SideLook {
+  Side side;
+  PosixFile log;          // open for reading, if there is one
+  bool is_owned = false;  // somebody holds the log; it was not judged
+  Judgement judgement;    // unless is_owned
+  RecordsEnd of_log;      // kOlder, if has_records
+  bool has_records = false;
+
+  // Where the log is to be cut, because the file system went down and took what
+  // was there. False: nowhere; *why_not says why if there is something odd.
+  bool FindTear(const std::string& log_path, const LogFormat* format,
+                std::string* why_not) const;
+};
+
+// Opens the log of `side` for reading. *is_there is false if it was replaced or
+// removed since `side` was seen. Without a log it is true.
+Status OpenLogOf(const std::string& log_path, const Side& side, PosixFile* log,
+                 bool* is_there);
+
+// Judges what look->side and look->log are. REQUIRES: nobody owns the log.
+Status JudgeLook(const std::string& log_path, const LogFormat* format,
+                 SideLook* look);
+
+// Looks without keeping anybody out: takes the log's lock for a moment, shared,
+// to see whether somebody has it. Errors: those of looking; EBUSY if it keeps
+// changing.
+Status LookOnce(const std::string& log_path, const LogFormat* format,
+                SideLook* look);
+
+}  // namespace uringfs
+
+#endif  // URINGFS_RECOVERY_LOOK_H_

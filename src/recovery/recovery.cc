@@ -1,0 +1,362 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// The fence: a live owner holds an exclusive flock on its descriptor of the
+// log, and requests in flight keep that descriptor when the process is killed.
+// So everything is decided and done under that lock: who has it knows that no
+// write of the owner can land any more.
+//
+// What is judged is looked at through a descriptor for reading, and opened for
+// writing only when it is decided: on an overlay that makes another file of it.
+//
+// Every step may be the last one before a kill: the ring's bytes are copied to
+// where they belong, the file is cut to where it ends, and only when all that
+// is durable the side file goes. Until then a second run finds the same words
+// and does the same again.
+
+#include "uringfs/recovery.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "src/recovery/look.h"
+#include "src/side/joined_log.h"
+
+namespace uringfs {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kCopyBytes = size_t{256} * 1024;
+constexpr int kMaxLooks = 8;
+
+// Writes file[from, to) anew as the joined stream has it.
+Status CopyJoined(const std::string& log_path, const SideLook& look,
+                  const PosixFile& log, uint64_t from, uint64_t to) {
+  const JoinedLog joined(look.log, look.side);
+  std::vector<char> piece(kCopyBytes);
+  for (uint64_t at = from; at < to; at += kCopyBytes) {
+    const auto bytes =
+        static_cast<size_t>(std::min<uint64_t>(kCopyBytes, to - at));
+    size_t got = 0;
+    int error = joined.ReadAt(at, bytes, piece.data(), &got);
+    error = error == 0 && got != bytes ? EIO : error;
+    if (error != 0) {
+      return Status::FromErrno(error, "read the side file", look.side.path);
+    }
+    error = log.WriteAt(at, piece.data(), bytes);
+    if (error != 0) {
+      return Status::FromErrno(error, "recover: write", log_path);
+    }
+  }
+  return Status::Ok();
+}
+
+Status CutDurably(const std::string& log_path, const PosixFile& log,
+                  uint64_t end) {
+  int error = log.Truncate(end);
+  if (error == 0) {
+    error = log.Sync();
+  }
+  return error == 0
+             ? Status::Ok()
+             : Status::FromErrno(error, "recover: cut and fsync", log_path);
+}
+
+// 0, EWOULDBLOCK after the deadline, or another errno.
+int LockBefore(Clock::time_point deadline, const PosixFile& log) {
+  std::chrono::milliseconds pause(1);
+  for (;;) {
+    const int error = log.TryLock(LOCK_EX);
+    const auto now = Clock::now();
+    if (error != EWOULDBLOCK || now >= deadline) {
+      return error;
+    }
+    std::this_thread::sleep_for(
+        std::min<Clock::duration>(pause, deadline - now));
+    pause = std::min(pause * 2, std::chrono::milliseconds(10));
+  }
+}
+
+// A handle that was leaked, or one of another copy of this library. A process
+// cannot wait for itself.
+bool IsOwn(const Side& side) {
+  return side.has_header &&
+         side.header.owner_pid == static_cast<uint32_t>(::getpid()) &&
+         IsOwnerAlive(side.header);
+}
+
+// One call of RecoverLog.
+class Recovery {
+ public:
+  Recovery(std::string log_path, const RecoveryOptions& options,
+           RecoveryReport* report)
+      : log_path_(std::move(log_path)),
+        deadline_(Clock::now() + std::chrono::milliseconds(options.wait_ms)),
+        options_(options),
+        report_(report) {
+    report_->path = SidePathOf(log_path_);
+  }
+
+  Status Run();
+
+ private:
+  // *is_done is false if the log was replaced meanwhile.
+  Status Try(bool* is_done);
+  // Gets the lock, or reports that there is none to be had.
+  Status Fence(const SideLook& look, bool* has_lock);
+  Status Act(const SideLook& look);
+  Status MakeWhole(const SideLook& look);
+  // What is in the file and in the ring up to `end`, and nothing else.
+  Status WriteUpTo(const SideLook& look, uint64_t end);
+  Status CutTorn(const SideLook& look);
+  Status Remove(const SideLook& look);
+  Status Choose(const SideLook& look);
+  Status Report(RecoveryOutcome outcome, const std::string& message);
+  Status ReportBusy(const Side& side);
+
+  const std::string log_path_;
+  const Clock::time_point deadline_;
+  const RecoveryOptions options_;
+  RecoveryReport* const report_;
+};
+
+Status Recovery::Run() {
+  for (int looks = 0; looks < kMaxLooks; ++looks) {
+    bool is_done = false;
+    Status status = Try(&is_done);
+    if (!status.ok() || is_done) {
+      return status;
+    }
+  }
+  return Status::FromErrno(EBUSY, "recover a log that keeps being replaced",
+                           log_path_);
+}
+
+Status Recovery::Try(bool* is_done) {
+  *is_done = true;
+  SideLook look;
+  Status status = LookAtSide(log_path_, &look.side);
+  if (status.ok() && look.side.content == SideContent::kMissing) {
+    return Report(RecoveryOutcome::kNothing, "there is no side file");
+  }
+  if (status.ok()) {
+    status = OpenLogOf(log_path_, look.side, &look.log, is_done);
+  }
+  if (!status.ok() || !*is_done) {
+    return status;
+  }
+  bool has_lock = false;
+  status = Fence(look, &has_lock);
+  if (!status.ok() || !has_lock) {
+    return status;
+  }
+  // The lock is ours. What was seen without it may have changed.
+  const struct stat locked = look.side.log;
+  const bool had_log = look.side.has_log;
+  status = LookAtSideCalmly(log_path_, &look.side);
+  *is_done = look.side.has_log == had_log &&
+             (!had_log || IsSameFile(locked, look.side.log));
+  if (status.ok() && *is_done) {
+    status = JudgeLook(log_path_, options_.format, &look);
+  }
+  return status.ok() && *is_done ? Act(look) : status;
+}
+
+Status Recovery::Fence(const SideLook& look, bool* has_lock) {
+  *has_lock = true;
+  if (!look.side.has_log || !S_ISREG(look.side.log.st_mode)) {
+    return Status::Ok();
+  }
+  const int error =
+      LockBefore(IsOwn(look.side) ? Clock::now() : deadline_, look.log);
+  *has_lock = error == 0;
+  if (error == EWOULDBLOCK) {
+    return ReportBusy(look.side);
+  }
+  return error == 0 ? Status::Ok()
+                    : Status::FromErrno(error, "recover: lock", log_path_);
+}
+
+Status Recovery::Act(const SideLook& look) {
+  switch (look.judgement.verdict) {
+    case SideVerdict::kNone:
+      return Report(RecoveryOutcome::kNothing,
+                    "its owner has closed the log meanwhile");
+    case SideVerdict::kIdle:
+    case SideVerdict::kForeign:
+      return Remove(look);
+    case SideVerdict::kWhole:
+      return MakeWhole(look);
+    case SideVerdict::kOlder:
+      return CutTorn(look);
+    case SideVerdict::kUnusable:
+      break;
+  }
+  return Choose(look);
+}
+
+Status Recovery::WriteUpTo(const SideLook& look, uint64_t end) {
+  PosixFile log;
+  const int error = log.Open(log_path_, O_RDWR | O_NOFOLLOW);
+  if (error != 0) {
+    return Status::FromErrno(error, "recover: open", log_path_);
+  }
+  Status status = CopyJoined(
+      log_path_, look, log,
+      std::min({look.side.words.written, look.side.words.filled, end}),
+      std::min(look.side.words.filled, end));
+  return status.ok() ? CutDurably(log_path_, log, end) : status;
+}
+
+Status Recovery::MakeWhole(const SideLook& look) {
+  Status status = WriteUpTo(look, look.judgement.end);
+  if (status.ok()) {
+    status = RemoveSide(look.side);
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  report_->recovered_bytes = look.judgement.at_stake;
+  return Report(RecoveryOutcome::kRecovered,
+                "moved " + std::to_string(report_->recovered_bytes) +
+                    " bytes into the log, which has " +
+                    std::to_string(look.judgement.end) + " bytes now");
+}
+
+Status Recovery::CutTorn(const SideLook& look) {
+  const RecordsEnd& end = look.of_log;
+  std::string why_not;
+  if (!look.FindTear(log_path_, options_.format, &why_not)) {
+    Status status = RemoveSide(look.side);
+    return !status.ok()
+               ? status
+               : Report(RecoveryOutcome::kRemoved,
+                        "removed: " + look.judgement.reason +
+                            (why_not.empty() ? ""
+                                             : "; the log is left as it is for "
+                                               "its reader to judge: " +
+                                                   why_not));
+  }
+  const auto bytes = static_cast<uint64_t>(look.side.log.st_size);
+  PosixFile log;
+  const int error = log.Open(log_path_, O_RDWR | O_NOFOLLOW);
+  if (error != 0) {
+    return Status::FromErrno(error, "recover: open", log_path_);
+  }
+  Status status = CutDurably(log_path_, log, end.offset);
+  if (status.ok()) {
+    status = RemoveSide(look.side);
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  report_->cut_bytes = bytes - end.offset;
+  return Report(RecoveryOutcome::kCut,
+                look.judgement.reason +
+                    "; the log is cut behind its last whole record, from " +
+                    std::to_string(bytes) + " to " +
+                    std::to_string(end.offset) +
+                    " bytes, because: " + end.reason);
+}
+
+Status Recovery::Remove(const SideLook& look) {
+  const Side& side = look.side;
+  const bool is_live = side.content == SideContent::kLive;
+  if (look.judgement.verdict == SideVerdict::kForeign && !is_live) {
+    return Report(RecoveryOutcome::kNothing,
+                  "left alone: " + look.judgement.reason);
+  }
+  // Nothing needs it; but what is nowhere else is not ours to destroy.
+  const bool is_last = is_live && !side.has_log && side.stat.st_nlink == 1 &&
+                       side.words.filled > side.words.written;
+  Status status =
+      is_last ? SetSideAside(side, &report_->kept_path) : RemoveSide(side);
+  const std::string kept =
+      is_last ? " (kept as " + report_->kept_path + ")" : "";
+  return status.ok() ? Report(RecoveryOutcome::kRemoved,
+                              "removed: " + look.judgement.reason + kept)
+                     : status;
+}
+
+// Somebody has chosen, or has to.
+Status Recovery::Choose(const SideLook& look) {
+  const Judgement& judgement = look.judgement;
+  report_->lost_bytes = judgement.at_stake;
+  if (options_.unusable == Unusable::kLeave) {
+    report_->outcome = RecoveryOutcome::kUnusable;
+    report_->message = UnusableMessage(log_path_, judgement);
+    return Status::Ok();
+  }
+  const bool accepts = options_.unusable == Unusable::kAccept;
+  const uint64_t log_end = look.side.words.filled -
+                           std::min(look.side.words.filled, judgement.at_stake);
+  const bool has_more = accepts && look.side.has_log &&
+                        look.side.content == SideContent::kLive &&
+                        judgement.end > log_end;
+  Status status;
+  if (has_more) {
+    report_->recovered_bytes = judgement.end - log_end;
+    report_->lost_bytes -=
+        std::min(report_->lost_bytes, report_->recovered_bytes);
+    status = WriteUpTo(look, judgement.end);
+  }
+  if (status.ok()) {
+    status = SetSideAside(look.side, &report_->kept_path);
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  return Report(
+      accepts ? RecoveryOutcome::kAccepted : RecoveryOutcome::kDiscarded,
+      "by choice, though " + judgement.reason + ": " +
+          std::to_string(report_->recovered_bytes) +
+          " bytes were moved into the log, " +
+          (judgement.knows_stake ? std::to_string(report_->lost_bytes)
+                                 : "an unknown number of") +
+          " acknowledged bytes are not in it; the side file is kept as " +
+          report_->kept_path);
+}
+
+Status Recovery::Report(RecoveryOutcome outcome, const std::string& message) {
+  report_->outcome = outcome;
+  report_->message = report_->path + ": " + message;
+  return Status::Ok();
+}
+
+Status Recovery::ReportBusy(const Side& side) {
+  report_->is_own = IsOwn(side);
+  if (!side.has_header) {
+    return Report(RecoveryOutcome::kBusy,
+                  "some process has the log open for write; close it there");
+  }
+  const std::string pid = std::to_string(side.header.owner_pid);
+  return Report(RecoveryOutcome::kBusy,
+                IsOwnerAlive(side.header)
+                    ? "process " + pid + " has the log open; close it there"
+                    : "its owner, process " + pid +
+                          ", is gone but something still holds the log: its "
+                          "last writes are landing or a child has inherited "
+                          "it; try again later");
+}
+
+}  // namespace
+
+Status RecoverLog(const std::string& log_path, const RecoveryOptions& options,
+                  RecoveryReport* report) {
+  *report = RecoveryReport();
+  Status status = Recovery(log_path, options, report).Run();
+  if (!status.ok()) {
+    report->message = status.ToString();
+  }
+  return status;
+}
+
+}  // namespace uringfs

@@ -1,0 +1,33 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#ifndef URINGFS_ROCKSDB_WAL_WAL_FORMAT_H_
+#define URINGFS_ROCKSDB_WAL_WAL_FORMAT_H_
+
+#include <cstdint>
+#include <string>
+
+#include "uringfs/rocksdb_wal.h"
+
+namespace uringfs {
+
+class WalFormat final : public LogFormat {
+ public:
+  // `max_torn_bytes`: see kUsualMaxTornBytes.
+  explicit WalFormat(uint64_t max_torn_bytes)
+      : max_torn_bytes_(max_torn_bytes) {}
+
+  bool Knows(const std::string& log_path) const override;
+  Status FindEnd(const ByteSource& stream, const std::string& path,
+                 RecordsEnd* end) const override;
+  bool IsTear(const std::string& log_path, const RecordsEnd& end,
+              std::string* why) const override;
+  Status WentOnWithout(const std::string& log_path, const RecordsEnd& end,
+                       bool* answer) const override;
+
+ private:
+  const uint64_t max_torn_bytes_;
+};
+
+}  // namespace uringfs
+
+#endif  // URINGFS_ROCKSDB_WAL_WAL_FORMAT_H_

@@ -1,0 +1,286 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "src/side/judge.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace uringfs {
+namespace {
+
+Judgement Say(SideVerdict verdict, std::string reason) {
+  Judgement judgement;
+  judgement.verdict = verdict;
+  judgement.reason = std::move(reason);
+  return judgement;
+}
+
+Judgement Whole(const SideFacts& facts, uint64_t end) {
+  Judgement judgement = Say(SideVerdict::kWhole, "");
+  judgement.end = end;
+  judgement.at_stake = facts.AtStake();
+  return judgement;
+}
+
+Judgement Older(const SideFacts& facts, std::string reason) {
+  Judgement judgement = Say(SideVerdict::kOlder, std::move(reason));
+  judgement.may_be_torn = facts.is_its_log;
+  return judgement;
+}
+
+Judgement Foreign(std::string reason) {
+  return Say(SideVerdict::kForeign, std::move(reason));
+}
+
+// How far log and ring go together.
+uint64_t JoinedEnd(const SideFacts& facts) {
+  if (!facts.can_be_joined) {
+    return facts.LogEnd();
+  }
+  return facts.has_format ? std::max(facts.of_both.offset, facts.LogEnd())
+                          : facts.filled;
+}
+
+Judgement Unusable(const SideFacts& facts, std::string reason) {
+  Judgement judgement = Say(SideVerdict::kUnusable, std::move(reason));
+  judgement.knows_stake = facts.content == SideContent::kLive;
+  judgement.at_stake = facts.AtStake();
+  judgement.end = JoinedEnd(facts);
+  return judgement;
+}
+
+constexpr char kWentDown[] =
+    "the machine, or the file system, went down while the log was written; "
+    "what was not synced is gone";
+
+// Whether the file system went down since the owner wrote: then what it had
+// not been told to keep may be lost, of the side file too. A copy of both
+// files in another place proves nothing of the kind.
+bool WentDown(const SideFacts& facts) {
+  if (!facts.has_header) {
+    return false;
+  }
+  return facts.is_other_boot || (facts.mount == Witness::kOther &&
+                                 (facts.is_its_log || !facts.is_its_name));
+}
+
+// Whether the two are as the owner's death left them, so that nothing in them
+// was lost.
+bool IsAsLeft(const SideFacts& facts) {
+  return facts.is_its_log && facts.is_its_name && !facts.is_other_boot &&
+         facts.mount != Witness::kOther;
+}
+
+Judgement JudgeGarbled(const SideFacts& facts) {
+  return WentDown(facts) ? Older(facts, kWentDown)
+                         : Unusable(facts, facts.complaint);
+}
+
+// A side file serves one log after the other: the header is of another log,
+// whose file was whole in its file system before this one's name was taken
+// over.
+Judgement JudgeOfOtherName(const SideFacts& facts) {
+  if (WentDown(facts)) {
+    return Older(facts, kWentDown);
+  }
+  if (facts.has_other_names || facts.filled <= facts.written) {
+    return Foreign("it is another log's");
+  }
+  return Unusable(facts,
+                  "it was written for a log of another name; give both files "
+                  "their names back");
+}
+
+Judgement JudgeWithoutLog(const SideFacts& facts) {
+  // A log is deleted before its side file, and both while it is open.
+  const bool went_down = facts.is_other_boot || facts.mount == Witness::kOther;
+  if (went_down || facts.filled <= facts.written || facts.has_other_names) {
+    return Foreign("its log is gone");
+  }
+  return Unusable(facts, "its log is gone; put it back beside it");
+}
+
+// The log has whole records up to `filled`, so the ring has nothing new.
+Judgement JudgeLongLog(const SideFacts& facts) {
+  if (WentDown(facts)) {
+    return Older(facts, kWentDown);
+  }
+  if (facts.agree) {
+    const EndKind kind = facts.of_log.kind;
+    const bool is_exact = kind == EndKind::kClean ||
+                          (kind == EndKind::kDamaged && !IsAsLeft(facts));
+    return Whole(facts, is_exact ? facts.log_bytes : facts.of_log.offset);
+  }
+  if (facts.filled <= facts.written) {
+    return Foreign("the log was replaced since, and it has nothing to add");
+  }
+  if (facts.is_its_log && facts.mount == Witness::kUnknown) {
+    return Older(facts, "the log is newer");
+  }
+  Judgement judgement = Unusable(
+      facts,
+      "the log beside it was changed or replaced since: it has other bytes "
+      "where both have some");
+  judgement.at_stake = facts.filled - facts.written;
+  return judgement;
+}
+
+bool IsJoinedWhole(const SideFacts& facts) {
+  if (!facts.can_be_joined) {
+    return false;
+  }
+  const RecordsEnd& both = facts.of_both;
+  // Within a record nothing can be checked. But RocksDB may flush there, and
+  // what a death has left was lost nowhere.
+  return IsAsLeft(facts)
+             ? both.kind == EndKind::kClean || both.kind == EndKind::kUnfinished
+             : both.kind == EndKind::kClean && both.is_ordered;
+}
+
+std::string WhyNotJoined(const SideFacts& facts) {
+  if (!facts.can_be_joined) {
+    return "the log has " + std::to_string(facts.log_bytes) +
+           " bytes, and had " +
+           std::to_string(std::min(facts.written, facts.filled)) +
+           " when this was written: it was cut, or replaced by an older one; "
+           "put the right one back";
+  }
+  if (facts.of_both.kind == EndKind::kClean && facts.of_both.is_ordered) {
+    return "the log beside it is not the file it was written for, and they "
+           "have no bytes in common that would prove that they belong "
+           "together";
+  }
+  return "log and side file together are not whole records (" +
+         (facts.of_both.reason.empty() ? "their numbers go back"
+                                       : facts.of_both.reason) +
+         "): one of them was changed, or they were copied while the database "
+         "was open";
+}
+
+// The log's records end in front of `filled`.
+Judgement JudgeShortLog(const SideFacts& facts) {
+  const bool belongs = facts.is_its_log ? facts.agree || WentDown(facts)
+                                        : facts.agree && facts.has_overlap;
+  if (IsJoinedWhole(facts) && belongs) {
+    if (facts.went_on_without) {
+      return Unusable(facts,
+                      "the database was opened without uringfs since its "
+                      "process was killed, and has gone on without these "
+                      "writes: they would be mixed with newer ones");
+    }
+    return Whole(facts, facts.filled);
+  }
+  return WentDown(facts) ? Older(facts, kWentDown)
+                         : Unusable(facts, WhyNotJoined(facts));
+}
+
+// Bytes of a kind we know nothing of: there is no proof but that they are
+// where the owner left them.
+Judgement JudgePlainLog(const SideFacts& facts) {
+  if (IsAsLeft(facts) && facts.agree && facts.can_be_joined) {
+    return Whole(facts, facts.filled);
+  }
+  if (WentDown(facts)) {
+    return Older(facts, kWentDown);
+  }
+  if (facts.AtStake() == 0) {
+    return Foreign("the log was changed since, and it has nothing to add");
+  }
+  return Unusable(
+      facts, facts.is_its_log
+                 ? "the log has changed since"
+                 : "the log beside it is not the file it was written for, and "
+                   "its format is not known, so nothing proves that they "
+                   "belong together: if both are copies, recover the original "
+                   "and copy it again");
+}
+
+Judgement JudgeLive(const SideFacts& facts) {
+  if (!facts.is_its_name) {
+    return JudgeOfOtherName(facts);
+  }
+  if (!facts.has_log) {
+    return JudgeWithoutLog(facts);
+  }
+  if (!facts.distrust.empty() && facts.AtStake() > 0) {
+    return Unusable(facts, facts.distrust);
+  }
+  if (!facts.has_format) {
+    return JudgePlainLog(facts);
+  }
+  return facts.AtStake() == 0 ? JudgeLongLog(facts) : JudgeShortLog(facts);
+}
+
+}  // namespace
+
+uint64_t SideFacts::LogEnd() const {
+  if (!has_format) {
+    return std::min({log_bytes, written, filled});
+  }
+  // Padding behind the last record is no record.
+  return of_log.kind == EndKind::kClean ? log_bytes : of_log.offset;
+}
+
+uint64_t SideFacts::AtStake() const {
+  const uint64_t end = has_log ? LogEnd() : std::min(written, filled);
+  return filled > end ? filled - end : 0;
+}
+
+const char* ToString(SideVerdict verdict) {
+  switch (verdict) {
+    case SideVerdict::kNone:
+      return "none";
+    case SideVerdict::kIdle:
+      return "idle";
+    case SideVerdict::kWhole:
+      return "whole";
+    case SideVerdict::kOlder:
+      return "older";
+    case SideVerdict::kForeign:
+      return "foreign";
+    case SideVerdict::kUnusable:
+      return "unusable";
+  }
+  return "unknown";
+}
+
+Judgement Judge(const SideFacts& facts) {
+  switch (facts.content) {
+    case SideContent::kMissing:
+      return Say(SideVerdict::kNone, "");
+    case SideContent::kBlank:
+      // Only its name tells whose it is.
+      return facts.is_log_name
+                 ? Say(SideVerdict::kIdle, "it belongs to no log")
+                 : Foreign("it is empty, and no log is beside it");
+    case SideContent::kIdle:
+      return Say(SideVerdict::kIdle, "it belongs to no log");
+    case SideContent::kTornHeader:
+      return Older(facts, kWentDown);
+    case SideContent::kGarbled:
+      return JudgeGarbled(facts);
+    case SideContent::kLive:
+      break;
+  }
+  return JudgeLive(facts);
+}
+
+std::string UnusableMessage(const std::string& log_path,
+                            const Judgement& judgement) {
+  const std::string directory = DirectoryPrefixOf(log_path);
+  const std::string bytes =
+      judgement.knows_stake
+          ? "holds " + std::to_string(judgement.at_stake) +
+                " bytes of acknowledged writes that its log lacks"
+          : "may hold acknowledged writes that its log lacks";
+  return SidePathOf(log_path) + ": " + bytes +
+         ", and cannot be applied: " + judgement.reason +
+         ". Nothing is opened without them, and nothing was changed. Mend "
+         "that, or choose: `uringfs recover --accept " +
+         directory + "` moves into the log what fits, `uringfs recover " +
+         "--discard " + directory +
+         "` does without; both keep a copy of the side file, and with "
+         "--dry-run they only say what they would do";
+}
+
+}  // namespace uringfs

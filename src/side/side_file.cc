@@ -1,0 +1,289 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "src/side/side_file.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "src/base/assert.h"
+#include "src/base/mount_epoch.h"
+#include "src/base/posix_file.h"
+#include "src/side/side_format.h"
+#include "src/side/side_reader.h"
+
+namespace uringfs {
+namespace {
+
+static_assert(std::atomic<uint64_t>::is_always_lock_free,
+              "the words are shared with other processes");
+
+// Elsewhere a page of the mapping may need a new block when it is written
+// again, and a full disk then answers with SIGBUS: file systems that write each
+// block anew, or after a snapshot.
+bool IsFit(const struct statfs& file_system) {
+  switch (static_cast<uint32_t>(file_system.f_type)) {
+    case EXT4_SUPER_MAGIC:  // ext2 and ext3 have no fallocate, which tells
+    case XFS_SUPER_MAGIC:
+    case TMPFS_MAGIC:
+    case OVERLAYFS_SUPER_MAGIC:
+      return true;
+    default:
+      return false;
+  }
+}
+
+const char* const kUnfitReason =
+    "private ring: on this file system a full disk could kill a process that "
+    "writes to a mapping (fit are ext4, xfs and tmpfs, also below overlayfs)";
+const char* const kNoBootIdReason =
+    "private ring: the kernel's boot id cannot be read (is /proc mounted?)";
+
+// Only btrfs knows this flag: it is below an overlayfs that accepts it.
+bool HasCow(int fd) {
+  int flags = 0;
+  if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0) {
+    return false;
+  }
+  flags |= FS_NOCOW_FL;
+  return ::ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+}
+
+// Tells one life of a side file from the next.
+uint64_t NextGeneration() {
+  static std::atomic<uint64_t> count{0};
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  // relaxed: only has to differ.
+  return (static_cast<uint64_t>(now) << 8) +
+         count.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+SideFile::SideFile(int fd, std::string path, const LogOptions& options)
+    : fd_(fd),
+      path_(std::move(path)),
+      buffer_bytes_(options.buffer_bytes),
+      buffers_count_(options.buffers_count) {}
+
+SideFile::~SideFile() {
+  if (memory_ != nullptr) {
+    ::munmap(memory_, kSideRingOffset + size_t{buffer_bytes_} * buffers_count_);
+  }
+  ::close(fd_);
+}
+
+std::string SideFile::Refusal(const std::string& directory) {
+  struct statfs file_system = {};
+  if (BootId().empty()) {
+    return kNoBootIdReason;
+  }
+  return ::statfs(directory.c_str(), &file_system) == 0 && !IsFit(file_system)
+             ? kUnfitReason
+             : "";
+}
+
+std::string SideFile::RefusalBeside(const std::string& log_path) {
+  return Refusal(DirectoryPrefixOf(log_path));
+}
+
+Status SideFile::Create(const std::string& log_path, const LogOptions& options,
+                        std::unique_ptr<SideFile>* side) {
+  if (BootId().empty()) {
+    return Status::NotSupported(kNoBootIdReason);
+  }
+  Status status = ClearSideOf(log_path);
+  if (!status.ok()) {
+    return status;
+  }
+  const std::string path = SidePathOf(log_path);
+  const int fd = ::open(
+      path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    return Status::FromErrno(errno, "create the side file", path);
+  }
+  std::unique_ptr<SideFile> made(new SideFile(fd, path, options));
+  made->ShareModeOf(log_path);
+  status = made->Allocate();
+  if (status.ok()) {
+    *side = std::move(made);
+  } else {
+    (void)::unlink(path.c_str());
+  }
+  return status;
+}
+
+void SideFile::ShareModeOf(const std::string& log_path) const {
+  struct stat log = {};
+  if (::lstat(log_path.c_str(), &log) == 0 && S_ISREG(log.st_mode)) {
+    // Best effort: else it is for its owner alone.
+    (void)::fchmod(fd_, log.st_mode & 0666);
+  }
+}
+
+Status SideFile::Allocate() {
+  struct statfs file_system = {};
+  if (::fstatfs(fd_, &file_system) != 0) {
+    return Status::FromErrno(errno, "fstatfs", path_);
+  }
+  if (!IsFit(file_system) || HasCow(fd_)) {
+    return Status::NotSupported(kUnfitReason);
+  }
+  const size_t bytes = kSideRingOffset + size_t{buffer_bytes_} * buffers_count_;
+  int result = 0;
+  do {
+    result = ::fallocate(fd_, 0, 0, static_cast<off_t>(bytes));
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) {
+    return Status::FromErrno(errno, "allocate the side file", path_);
+  }
+  void* memory =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+  if (memory == MAP_FAILED) {
+    return Status::FromErrno(errno, "map the side file", path_);
+  }
+  // Best effort: a child of fork has no use for it.
+  (void)::madvise(memory, bytes, MADV_DONTFORK);
+  memory_ = static_cast<char*>(memory);
+  return Status::Ok();
+}
+
+bool SideFile::IsInPlace() const {
+  struct stat ours = {};
+  struct stat there = {};
+  return ::fstat(fd_, &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
+         IsSameFile(ours, there);
+}
+
+Status SideFile::MoveTo(const std::string& log_path) {
+  URINGFS_CHECK(!is_armed_);
+  if (!IsInPlace()) {
+    return Status::FromErrno(ENOENT, "take the side file", path_);
+  }
+  std::string to = SidePathOf(log_path);
+  Status status = to != path_ ? ClearSideOf(log_path) : Status::Ok();
+  if (!status.ok()) {
+    return status;
+  }
+  if (to != path_ && ::rename(path_.c_str(), to.c_str()) != 0) {
+    return Status::FromErrno(errno, "rename the side file", path_);
+  }
+  ShareModeOf(log_path);
+  path_ = std::move(to);
+  return Status::Ok();
+}
+
+Status SideFile::Remove() {
+  URINGFS_CHECK(!is_armed_);
+  if (!IsInPlace()) {
+    return Status::Ok();  // somebody has replaced or removed it
+  }
+  if (::unlink(path_.c_str()) == 0 || errno == ENOENT) {
+    return Status::Ok();
+  }
+  const int error = errno;
+  return ::ftruncate(fd_, 0) == 0
+             ? Status::Ok()
+             : Status::FromErrno(error, "remove the side file", path_);
+}
+
+std::atomic<uint64_t>* SideFile::Word(size_t at) const {
+  // The mapping is page-aligned zeros or words of this layout.
+  return reinterpret_cast<std::atomic<uint64_t>*>(memory_ + at);
+}
+
+char* SideFile::ring() const { return memory_ + kSideRingOffset; }
+
+void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
+  URINGFS_CHECK(!is_armed_);
+  SideHeader header = {};
+  std::memcpy(header.magic, kSideMagic, sizeof(header.magic));
+  header.version = kSideVersion;
+  const std::string& boot_id = BootId();
+  std::memcpy(header.boot_id, boot_id.data(),
+              std::min(boot_id.size(), sizeof(header.boot_id) - 1));
+  header.log_device = log.device;
+  header.log_inode = log.inode;
+  header.log_birth = log.birth;
+  header.log_name =
+      NameHashOf(path_.substr(0, path_.size() - (sizeof(kSideSuffix) - 1)));
+  header.mount_epoch = MountEpochOf(log.device);
+  header.generation = NextGeneration();
+  header.origin = origin;
+  header.owner_pid = static_cast<uint32_t>(::getpid());
+  header.owner_start = ProcessStart(header.owner_pid);
+  header.buffer_bytes = buffer_bytes_;
+  header.buffers_count = buffers_count_;
+  header.checksum = SideChecksum(header);
+  std::memcpy(memory_, &header, sizeof(header));
+  // relaxed: published by the next line.
+  Word(kSideWrittenAt)->store(SealWord(end), std::memory_order_relaxed);
+  Word(kSideFilledAt)->store(SealWord(end), std::memory_order_relaxed);
+  // [S1] release: the header and the words before "live". The partner is
+  // whoever reads the file: another process, or the one after a kill.
+  Word(kSideStateAt)->store(kSideLive, std::memory_order_release);
+  is_armed_ = true;
+}
+
+Status SideFile::MakeHeaderDurable() const {
+  URINGFS_CHECK(is_armed_);
+  // Not all of the file: the ring's pages are worth nothing after a reboot.
+  if (::msync(memory_, kSideRingOffset, MS_SYNC) != 0) {
+    return Status::FromErrno(errno, "msync the side file", path_);
+  }
+  const std::string directory = DirectoryPrefixOf(path_);
+  PosixFile names;
+  int error = names.Open(directory, O_RDONLY | O_DIRECTORY);
+  error = error == 0 ? names.Sync() : error;
+  return error == 0 ? Status::Ok()
+                    : Status::FromErrno(error, "fsync", directory);
+}
+
+void SideFile::Disarm() {
+  // [S1] release, and the cut of the file before it.
+  Word(kSideStateAt)->store(kSideIdle, std::memory_order_release);
+  is_armed_ = false;
+}
+
+void SideFile::PublishFilled(uint64_t end) {
+  std::atomic<uint64_t>* word = Word(kSideFilledAt);
+  // relaxed: the value only decides whether ours is newer.
+  uint64_t seen = word->load(std::memory_order_relaxed);
+  // [S2] release: the writers' bytes, acquired by the caller through [R2],
+  // before the promise. A chain of read-modify-writes, so a reader of the last
+  // one has the bytes of all. seq_cst besides: see Drainer::WakeIfAsleep.
+  while ((seen & kMaxSealedOffset) < end &&
+         !word->compare_exchange_weak(seen, SealWord(end),
+                                      std::memory_order_seq_cst,
+                                      std::memory_order_relaxed)) {
+  }
+}
+
+void SideFile::PublishWritten(uint64_t end) {
+  // [S3] release: the completion that was reaped before the word; and the word
+  // is there before the slot's Recycle [R3] lets anybody overwrite its bytes.
+  Word(kSideWrittenAt)->store(SealWord(end), std::memory_order_release);
+}
+
+void SideFile::CutFilled(uint64_t end) {
+  if (filled() > end) {
+    Word(kSideFilledAt)->store(SealWord(end), std::memory_order_release);
+  }
+}
+
+uint64_t SideFile::filled() const {
+  return Word(kSideFilledAt)->load(std::memory_order_seq_cst) &
+         kMaxSealedOffset;
+}
+
+}  // namespace uringfs

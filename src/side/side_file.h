@@ -1,0 +1,105 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// SideFile: the writing side of a log's side file (side_format.h): the ring's
+// memory, and the words that tell others, and whoever comes after a kill -9,
+// what is in it.
+//
+// Life: made or taken from the pool -> Arm -> Publish... -> Disarm -> back.
+// Armed, it says "live" on disk and names its log; disarmed, it says "idle"
+// and holds nothing anybody needs.
+//
+// The space is allocated when the file is made: a store into a page for which
+// a full disk has no block would kill the process. Pages are not touched
+// before they are used.
+//
+// THREADS: PublishFilled, PublishWritten, filled(), ring(): any. All else: one
+// thread, with no other call beside it.
+
+#ifndef URINGFS_SIDE_SIDE_FILE_H_
+#define URINGFS_SIDE_SIDE_FILE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "src/base/file_identity.h"
+
+#include "uringfs/options.h"
+#include "uringfs/status.h"
+
+namespace uringfs {
+
+class SideFile {
+ public:
+  // Makes the side file of a log, in place of one that stands there (see
+  // ClearSideOf). Whoever may read or write the log may do so with it.
+  // Errors: NotSupported where the file system would not do (see above) or the
+  // boot id cannot be told, NoSpace, the errno of the failing call.
+  static Status Create(const std::string& log_path, const LogOptions& options,
+                       std::unique_ptr<SideFile>* side);
+
+  // Why files in `directory` get no side file; empty if they do. Guesses by
+  // the kind of file system, writes nothing.
+  static std::string Refusal(const std::string& directory);
+  static std::string RefusalBeside(const std::string& log_path);
+
+  // Unmaps. The file stays.
+  ~SideFile();
+  SideFile(const SideFile&) = delete;
+  SideFile& operator=(const SideFile&) = delete;
+
+  // Makes it the side file of another log, as Create does.
+  // REQUIRES: not armed. Errors: those of rename, ENOENT if its own name does
+  // not lead to it any more.
+  Status MoveTo(const std::string& log_path);
+
+  // Removes the file, if its name still leads to it; where that is not allowed
+  // (any more) it is made empty, which says as much. REQUIRES: not armed, and
+  // destroyed next.
+  Status Remove();
+
+  // From here on the log's stream is file[0, end) and what is published.
+  // REQUIRES: not armed; the ring starts at `origin` and has the stream from
+  // there to `end`.
+  void Arm(const FileIdentity& log, uint64_t origin, uint64_t end);
+  // Makes durable that there is this side file, under its name, and whose it
+  // is: what the next boot goes by. REQUIRES: armed. Errors: those of msync
+  // and fsync.
+  Status MakeHeaderDurable() const;
+  // REQUIRES: the file is the whole stream.
+  void Disarm();
+  bool is_armed() const { return is_armed_; }
+
+  // Flush has promised the stream below `end`; never goes back.
+  // REQUIRES: the caller has acquired the bytes of all writers below it.
+  void PublishFilled(uint64_t end);
+  // The file has the stream below `end`. REQUIRES: one caller at a time; the
+  // ring's memory below it is not given away before.
+  void PublishWritten(uint64_t end);
+  // Takes back what lies behind `end`. REQUIRES: no other call beside it.
+  void CutFilled(uint64_t end);
+  uint64_t filled() const;
+
+  char* ring() const;
+  uint32_t buffer_bytes() const { return buffer_bytes_; }
+  uint32_t buffers_count() const { return buffers_count_; }
+
+ private:
+  SideFile(int fd, std::string path, const LogOptions& options);
+  void ShareModeOf(const std::string& log_path) const;
+  Status Allocate();
+  bool IsInPlace() const;
+  std::atomic<uint64_t>* Word(size_t at) const;
+
+  const int fd_;
+  std::string path_;
+  const uint32_t buffer_bytes_;
+  const uint32_t buffers_count_;
+  char* memory_ = nullptr;
+  bool is_armed_ = false;
+};
+
+}  // namespace uringfs
+
+#endif  // URINGFS_SIDE_SIDE_FILE_H_

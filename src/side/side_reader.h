@@ -1,0 +1,109 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// The reading side of side files: opens one, says what is in it, and reads its
+// words and its ring. What that means for its log is judge.h's.
+//
+// Nothing here maps a file: whoever may write to it may also cut it, and a cut
+// mapping kills the process that looks at it. Nothing here writes.
+//
+// A live owner moves the words and may close at any moment. `filled` is read
+// before `written`, and the log's size after both, so that the owner's progress
+// in between never makes the three contradict each other.
+//
+// THREADS: a Side is a value; its const use: any.
+
+#ifndef URINGFS_SIDE_SIDE_READER_H_
+#define URINGFS_SIDE_SIDE_READER_H_
+
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "src/base/posix_file.h"
+#include "src/side/side_format.h"
+
+#include "uringfs/status.h"
+
+namespace uringfs {
+
+enum class SideContent : uint8_t {
+  kMissing,
+  kBlank,       // nothing was ever written to it
+  kIdle,        // it belongs to no log
+  kLive,        // a log's ring
+  kTornHeader,  // a log's words, but no header: only power loss leaves that
+  kGarbled,     // see Side::complaint
+};
+
+struct SideWords {
+  uint64_t written = 0;
+  uint64_t filled = 0;
+};
+
+struct Side {
+  std::string path;
+  SideContent content = SideContent::kMissing;
+  std::string complaint;  // kGarbled: what is wrong
+  // Who may have written to it that may not write to the log; empty if nobody.
+  std::string distrust;
+  bool has_log = false;
+  struct stat log = {};  // valid if has_log
+  uint64_t log_birth = 0;
+  struct stat stat = {};  // as the rest: valid unless kMissing
+  PosixFile file;
+  // kLive, and kGarbled if only its words are:
+  bool has_header = false;
+  SideHeader header = {};
+  // kLive:
+  SideWords words;
+
+  uint64_t SeqOf(uint64_t offset) const {
+    return (offset - header.origin) / header.buffer_bytes;
+  }
+  uint64_t BeginOf(uint64_t seq) const {
+    return header.origin + seq * header.buffer_bytes;
+  }
+  // End of what the ring had room for when the words were read.
+  uint64_t RingEnd() const {
+    return BeginOf(SeqOf(words.written)) + SideRingBytes(header);
+  }
+};
+
+// Opens and reads the side file of a log. Errors: those of looking at the two
+// files; a file that is not there is none.
+Status LookAtSide(const std::string& log_path, Side* side);
+
+// The same, more than once before it says kGarbled: a file that its owner is
+// just handing from log to log can look damaged for a moment.
+Status LookAtSideCalmly(const std::string& log_path, Side* side);
+
+// Whether it is still the live file that was seen, and its words now.
+// REQUIRES: kLive.
+bool ReadSideWords(const Side& side, SideWords* words);
+
+// Copies stream bytes out of the ring; 0 or the errno. The bytes are what they
+// should be as long as nobody writes the buffers meanwhile, which a live owner
+// may do once `written` is past them.
+// REQUIRES: kLive; offset >= origin.
+int ReadSideRing(const Side& side, uint64_t offset, size_t bytes, char* out);
+
+// Whether the process that a header names is there.
+bool IsOwnerAlive(const SideHeader& header);
+
+// Removes the file, unless its name leads to another one by now.
+Status RemoveSide(const Side& side);
+
+// Gives the file another name, at which nobody looks for it, and which *kept
+// tells: what it holds may be wanted again. As RemoveSide.
+Status SetSideAside(const Side& side, std::string* kept);
+
+// Nobody wants what stands at the place of a side file of this log: the log
+// was replaced. A file that may hold bytes which its log lacks is set aside,
+// any other one is removed.
+Status ClearSideOf(const std::string& log_path);
+
+}  // namespace uringfs
+
+#endif  // URINGFS_SIDE_SIDE_READER_H_

@@ -1,0 +1,81 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// How a side file goes. One that may hold bytes which are nowhere else is never
+// removed here, but set aside.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "src/side/side_reader.h"
+
+namespace uringfs {
+namespace {
+
+bool IsInPlace(const Side& side) {
+  struct stat there = {};
+  return ::lstat(side.path.c_str(), &there) == 0 &&
+         IsSameFile(there, side.stat);
+}
+
+// Whether the log cannot do without it, as far as its own words tell.
+bool MayBeWanted(const Side& side) {
+  switch (side.content) {
+    case SideContent::kMissing:
+    case SideContent::kBlank:
+    case SideContent::kIdle:
+    case SideContent::kTornHeader:
+      return false;
+    case SideContent::kLive:
+      return side.words.filled > side.words.written;
+    case SideContent::kGarbled:
+      break;
+  }
+  return true;
+}
+
+}  // namespace
+
+Status RemoveSide(const Side& side) {
+  if (!IsInPlace(side)) {
+    return Status::Ok();
+  }
+  return ::unlink(side.path.c_str()) == 0 || errno == ENOENT
+             ? Status::Ok()
+             : Status::FromErrno(errno, "remove the side file", side.path);
+}
+
+Status SetSideAside(const Side& side, std::string* kept) {
+  constexpr int kMaxKept = 1000;
+  if (!IsInPlace(side)) {
+    return Status::Ok();
+  }
+  int error = EEXIST;
+  for (int i = 1; i <= kMaxKept && error == EEXIST; ++i) {
+    *kept = side.path + ".kept" + std::to_string(i);
+    error = ::renameat2(AT_FDCWD, side.path.c_str(), AT_FDCWD, kept->c_str(),
+                        RENAME_NOREPLACE) == 0
+                ? 0
+                : errno;
+  }
+  return error == 0 || error == ENOENT
+             ? Status::Ok()
+             : Status::FromErrno(error, "set aside the side file", side.path);
+}
+
+Status ClearSideOf(const std::string& log_path) {
+  Side side;
+  Status status = LookAtSide(log_path, &side);
+  if (!status.ok() || side.content == SideContent::kMissing) {
+    return status;
+  }
+  if (S_ISDIR(side.stat.st_mode)) {
+    return Status::FromErrno(EISDIR, "clear the place of the side file",
+                             side.path);
+  }
+  std::string kept;
+  return MayBeWanted(side) ? SetSideAside(side, &kept) : RemoveSide(side);
+}
+
+}  // namespace uringfs

@@ -1,0 +1,88 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "src/tool/describe.h"
+
+namespace uringfs::tool {
+namespace {
+
+std::string Bytes(uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " byte" : " bytes");
+}
+
+std::string PlanOfUnusable(const SideFileInfo& info) {
+  const std::string lost =
+      info.knows_stake ? Bytes(info.at_stake) + " of acknowledged writes"
+                       : "whatever it holds, which cannot be told";
+  const std::string rest = info.knows_stake
+                               ? Bytes(info.at_stake - info.acceptable)
+                               : "an unknown number";
+  return "leaves everything alone, and exits with 2; with --accept moves " +
+         Bytes(info.acceptable) + " into the log and does without " + rest +
+         "; with --discard leaves the log as it is and does without " + lost +
+         "; both rename the side file and delete nothing";
+}
+
+}  // namespace
+
+std::string Plan(const SideFileInfo& info) {
+  switch (info.state) {
+    case SideState::kNone:
+      return "has nothing to do";
+    case SideState::kOwned:
+      return "waits for the log's owner, and exits with 3 if it does not go";
+    case SideState::kIdle:
+      return "removes it: it holds nothing";
+    case SideState::kWhole:
+      return "moves " + Bytes(info.at_stake) +
+             " into the log, makes that durable and removes the side file";
+    case SideState::kOlder:
+      return "cuts what is torn off the log's end, and removes the side file";
+    case SideState::kForeign:
+      return "removes it: nothing of it is needed";
+    case SideState::kUnusable:
+      break;
+  }
+  return PlanOfUnusable(info);
+}
+
+JsonObject ToJson(const SideFileInfo& info) {
+  JsonObject object;
+  object.Add("path", info.path)
+      .Add("log_path", info.log_path)
+      .Add("state", ToString(info.state))
+      .Add("reason", info.reason)
+      .Add("recover", Plan(info))
+      .AddNumber("bytes_at_stake", info.at_stake)
+      .AddBool("knows_stake", info.knows_stake)
+      .AddNumber("acceptable_bytes", info.acceptable)
+      .AddNumber("owner_pid", info.owner_pid)
+      .AddBool("owner_is_alive", info.owner_is_alive)
+      .AddNumber("written", info.written)
+      .AddNumber("filled", info.filled)
+      .AddNumber("log_bytes", info.log_bytes)
+      .AddNumber("ring_bytes", info.ring_bytes);
+  return object;
+}
+
+std::string ToText(const SideFileInfo& info) {
+  std::string text =
+      info.path + "\n  verdict     " + ToString(info.state) + "\n";
+  if (!info.reason.empty()) {
+    text += "  reason      " + info.reason + "\n";
+  }
+  text += "  at stake    " +
+          (info.knows_stake ? Bytes(info.at_stake) + " that the log lacks"
+                            : std::string("cannot be told")) +
+          "\n";
+  if (info.ring_bytes > 0) {
+    text += "  owner       process " + std::to_string(info.owner_pid) +
+            (info.owner_is_alive ? ", alive" : ", gone") + "\n";
+    text += "  written     " + std::to_string(info.written) + "\n";
+    text += "  filled      " + std::to_string(info.filled) + "\n";
+    text += "  ring bytes  " + std::to_string(info.ring_bytes) + "\n";
+  }
+  text += "  log bytes   " + std::to_string(info.log_bytes) + "\n";
+  return text + "  recover     " + Plan(info) + "\n";
+}
+
+}  // namespace uringfs::tool

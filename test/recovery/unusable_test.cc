@@ -1,0 +1,332 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Side files that are worth nothing, or that nobody should trust.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "src/base/file_identity.h"
+#include "test/recovery/recovery_fixture.h"
+#include "test/side/side_builder.h"
+#include "test/support/temp_dir.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "uringfs/recovery.h"
+
+namespace uringfs {
+namespace {
+
+using std::filesystem::exists;
+using test::ReadWholeFile;
+using test::Recover;
+using test::SideBuilder;
+using test::WriteWholeFile;
+
+class UnusableTest : public test::RecoveryFixture {};
+
+// ---- what is idle or stale
+
+TEST_F(UnusableTest, AnIdleFileIsRemovedWhateverIsInIt) {
+  built_.Prepare();
+  built_.state = kSideIdle;
+  built_.ring.resize(10);
+  built_.WriteSide();
+  ExpectRemoved(SideState::kIdle, "no log");
+  // One that was just made.
+  WriteWholeFile(built_.side_path(), "");
+  ExpectRemoved(SideState::kIdle, "no log");
+  WriteWholeFile(built_.side_path(), std::string(20480, '\0'));
+  ExpectRemoved(SideState::kIdle, "no log");
+  built_.log_path = dir_.File("000007.log");
+  WriteWholeFile(built_.side_path(), std::string(20480, '\0'));
+  ExpectRemoved(SideState::kIdle, "no log");
+}
+
+// Whoever calls his own files so must not lose them.
+TEST_F(UnusableTest, AnEmptyFileThatOnlyHasSuchAName) {
+  for (const size_t bytes : {0, 20480}) {
+    built_.log_path = dir_.File("how_to_use");
+    WriteWholeFile(built_.side_path(), std::string(bytes, '\0'));
+    EXPECT_EQ(test::Inspect(built_.log_path).state, SideState::kForeign);
+    const RecoveryReport report = Recover(built_.log_path);
+    EXPECT_EQ(report.outcome, RecoveryOutcome::kNothing) << report.message;
+    EXPECT_TRUE(exists(built_.side_path()));
+  }
+}
+
+TEST_F(UnusableTest, AnIdleFileOfAnotherVersion) {
+  built_.Prepare();
+  built_.state = kSideIdle;
+  built_.header.version = 99;
+  built_.WriteSide();
+  ExpectUnusable("version 99");
+}
+
+TEST_F(UnusableTest, AnotherBoot) {
+  built_.Prepare();
+  char& digit = built_.header.boot_id[0];
+  digit = digit == 'a' ? 'b' : 'a';
+  built_.Sign();
+  built_.WriteSide();
+  ExpectRemoved(SideState::kOlder, "went down");
+}
+
+TEST_F(UnusableTest, TheLogIsGone) {
+  built_.written = built_.filled;
+  built_.Build();
+  std::filesystem::remove(built_.log_path);
+  ExpectRemoved(SideState::kForeign, "gone");
+}
+
+TEST_F(UnusableTest, TheLogWasReplacedAndHadAllBytes) {
+  built_.written = built_.filled;
+  built_.Build();
+  WriteWholeFile(dir_.File("new"), ReadWholeFile(built_.log_path));
+  std::filesystem::rename(dir_.File("new"), built_.log_path);
+  ExpectRemoved(SideState::kForeign, "changed since");
+}
+
+TEST_F(UnusableTest, TheLogIsGoneWithItsBytes) {
+  built_.Build();
+  std::filesystem::remove(built_.log_path);
+  EXPECT_EQ(test::Inspect(built_.log_path).state, SideState::kUnusable);
+  const RecoveryReport report = Recover(built_.log_path);
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kUnusable) << report.message;
+  EXPECT_THAT(report.message, testing::HasSubstr("put it back"));
+  EXPECT_TRUE(exists(built_.side_path()));
+}
+
+// The same file system, mounted again.
+TEST_F(UnusableTest, TheDeviceHasAnotherNumberNow) {
+  built_.Prepare();
+  built_.header.log_birth = BirthOf(AT_FDCWD, built_.log_path, 0);
+  ASSERT_NE(built_.header.log_birth, 0u) << "nothing is tested here";
+  ++built_.header.log_device;
+  built_.Sign();
+  built_.WriteSide();
+  ExpectRecovered(built_);
+}
+
+// ---- what is refused
+
+// As a copy of a database whose process was killed.
+TEST_F(UnusableTest, TheLogWasReplaced) {
+  built_.Build();
+  WriteWholeFile(dir_.File("new"), ReadWholeFile(built_.log_path));
+  std::filesystem::rename(dir_.File("new"), built_.log_path);
+  ExpectUnusable("not the file it was written for");
+}
+
+TEST_F(UnusableTest, TheLogHasTheInodeNumberOfAnOlderOne) {
+  built_.Prepare();
+  built_.header.log_birth = 1;
+  built_.Sign();
+  built_.WriteSide();
+  ExpectUnusable("not the file it was written for");
+}
+
+// The words went with a file system that went down; the log has more.
+TEST_F(UnusableTest, TheLogIsNewerThanTheSideFile) {
+  built_.Prepare();
+  built_.WriteSide();
+  for (const uint64_t end : {built_.written + 1, built_.filled + 1,
+                             built_.limit() + 1, built_.limit() + 300000}) {
+    WriteWholeFile(built_.log_path,
+                   test::Stream(0, built_.written) +
+                       std::string(end - built_.written - 1, '\0') + "\x7f");
+    ExpectUnusable("changed since");
+  }
+}
+
+TEST_F(UnusableTest, WhatLateWritesLeaveIsNoReason) {
+  built_.Prepare();
+  built_.WriteSide();
+  // More than was promised, a tail block with padding behind it.
+  WriteWholeFile(built_.log_path,
+                 test::Stream(0, built_.filled) + std::string(5000, '\0'));
+  ExpectRecovered(built_);
+}
+
+TEST_F(UnusableTest, SymbolicLinks) {
+  built_.Build();
+  std::filesystem::rename(built_.side_path(), dir_.File("elsewhere"));
+  std::filesystem::create_symlink(dir_.File("elsewhere"), built_.side_path());
+  ExpectUnusable("symbolic link");
+  EXPECT_TRUE(exists(dir_.File("elsewhere")));
+  // To nothing, too.
+  std::filesystem::remove(dir_.File("elsewhere"));
+  ExpectUnusable("symbolic link");
+}
+
+TEST_F(UnusableTest, TheLogIsASymbolicLink) {
+  built_.Build();
+  std::filesystem::rename(built_.log_path, dir_.File("elsewhere"));
+  std::filesystem::create_symlink(dir_.File("elsewhere"), built_.log_path);
+  ExpectUnusable("symbolic link");
+}
+
+TEST_F(UnusableTest, NotAFile) {
+  built_.Prepare();
+  std::filesystem::create_directory(built_.side_path());
+  ExpectUnusable("not a regular file");
+  std::filesystem::remove(built_.side_path());
+  ASSERT_EQ(::mkfifo(built_.side_path().c_str(), 0600), 0);
+  ExpectUnusable("not a regular file");
+}
+
+TEST_F(UnusableTest, HardLinks) {
+  built_.Build();
+  std::filesystem::create_hard_link(built_.side_path(), dir_.File("link"));
+  std::filesystem::create_hard_link(built_.log_path, dir_.File("log"));
+  ExpectRecovered(built_);
+}
+
+TEST_F(UnusableTest, OthersMayWriteToIt) {
+  built_.Build();
+  for (const mode_t mode : {0620u, 0602u, 0666u}) {
+    ASSERT_EQ(::chmod(built_.side_path().c_str(), mode), 0);
+    ExpectUnusable("chmod");
+  }
+  ASSERT_EQ(::chmod(built_.side_path().c_str(), 0644), 0);
+  ExpectRecovered(built_);
+}
+
+// As Kubernetes makes all of a volume, for its fsGroup.
+TEST_F(UnusableTest, OthersMayWriteToTheLogAsWell) {
+  const mode_t modes[][2] = {{0660, 0664}, {0666, 0666}, {0620, 0660}};
+  for (const auto& mode : modes) {
+    built_.Build();
+    ASSERT_EQ(::chmod(built_.side_path().c_str(), mode[0]), 0);
+    ASSERT_EQ(::chmod(built_.log_path.c_str(), mode[1]), 0);
+    ExpectRecovered(built_);
+  }
+  built_.Build();
+  ASSERT_EQ(::chmod(built_.side_path().c_str(), 0660), 0);
+  ASSERT_EQ(::chmod(dir_.path().c_str(), 0770), 0);
+  ExpectRecovered(built_);
+}
+
+TEST_F(UnusableTest, SomebodyElses) {
+  built_.Build();
+  if (::chown(built_.side_path().c_str(), 12345, 12345) != 0) {
+    GTEST_SKIP() << "only root can give files away";
+  }
+  ExpectUnusable("belongs to user 12345");
+  ASSERT_EQ(::chown(built_.log_path.c_str(), 12345, 12345), 0);
+  ExpectRecovered(built_);
+}
+
+TEST_F(UnusableTest, SizesThatDoNotFit) {
+  built_.Prepare();
+  const std::string whole = built_.side_bytes();
+  for (const size_t size : {size_t{1}, size_t{1024}, size_t{4095}}) {
+    WriteWholeFile(built_.side_path(), whole.substr(0, size));
+    ExpectUnusable("cut off");
+  }
+  for (const size_t size : {size_t{4096}, size_t{4097}, whole.size() - 1}) {
+    WriteWholeFile(built_.side_path(), whole.substr(0, size));
+    ExpectUnusable("should have " + std::to_string(whole.size()));
+  }
+  WriteWholeFile(built_.side_path(), whole + '\0');
+  ExpectUnusable("should have " + std::to_string(whole.size()));
+}
+
+TEST_F(UnusableTest, Headers) {
+  const auto set = [](auto SideHeader::*field, auto value) {
+    return [=](SideHeader* header) { header->*field = value; };
+  };
+  ExpectBadHeader("magic", [](SideHeader* header) { header->magic[7] = '\r'; });
+  ExpectBadHeader("version 3 and this build knows version 2",
+                  set(&SideHeader::version, 3u));
+  const char* const why = "makes no sense";
+  ExpectBadHeader(why, set(&SideHeader::zero, 1u));
+  ExpectBadHeader(why, set(&SideHeader::origin, uint64_t{4097}));
+  ExpectBadHeader(why, set(&SideHeader::origin, uint64_t{1} << 48));
+  for (const uint32_t bytes : {0u, 1u, 2048u, 4097u, 12288u, 8u << 20, ~0u}) {
+    ExpectBadHeader(why, set(&SideHeader::buffer_bytes, bytes));
+  }
+  for (const uint32_t count : {0u, 1u, 1025u, ~0u}) {
+    ExpectBadHeader(why, set(&SideHeader::buffers_count, count));
+  }
+  ExpectBadHeader(why, [](SideHeader* header) {
+    header->buffer_bytes = 4 << 20;
+    header->buffers_count = 257;
+  });
+  ExpectBadHeader("should have", set(&SideHeader::buffers_count, 5u));
+  built_.Prepare();
+  ++built_.header.checksum;
+  built_.WriteSide();
+  ExpectUnusable("checksum");
+}
+
+TEST_F(UnusableTest, WordsThatContradictEachOther) {
+  const auto refuse = [this](uint64_t written, uint64_t filled) {
+    built_.Prepare();
+    built_.written_word = SealWord(written);
+    built_.filled_word = SealWord(filled);
+    built_.WriteSide();
+    ExpectUnusable("contradicts");
+  };
+  refuse(4095, 14000);
+  refuse(9000, 4095);
+  refuse(9000, built_.limit() + 1);
+  refuse(9000, kMaxSealedOffset);
+}
+
+TEST_F(UnusableTest, TheLogHasChanged) {
+  const auto change = [this](size_t at, size_t size) {
+    built_.Build();
+    std::string log = ReadWholeFile(built_.log_path);
+    log[at] = static_cast<char>(log[at] ^ 1);
+    WriteWholeFile(built_.log_path, log.substr(0, size));
+  };
+  // The current buffer is [8192, 12288).
+  change(8192, 9000);
+  ExpectUnusable("has changed");
+  change(8999, 9000);
+  ExpectUnusable("has changed");
+  change(0, 8999);
+  ExpectUnusable("has changed");
+  change(0, 0);
+  ExpectUnusable("has changed");
+  // What lies before is not in the ring any more.
+  change(8191, 9000);
+  EXPECT_EQ(Recover(built_.log_path).outcome, RecoveryOutcome::kRecovered);
+}
+
+// Recovers exactly, or changes nothing.
+TEST_F(UnusableTest, NoChangeOfOneBitIsTakenForGood) {
+  built_.Prepare();
+  const std::string good = built_.side_bytes();
+  const std::string log = ReadWholeFile(built_.log_path);
+  std::vector<size_t> bytes;
+  for (size_t at = 0; at < sizeof(SideHeader); ++at) {
+    bytes.push_back(at);
+  }
+  for (const size_t word : {kSideStateAt, kSideWrittenAt, kSideFilledAt}) {
+    for (size_t at = word; at < word + sizeof(uint64_t); ++at) {
+      bytes.push_back(at);
+    }
+  }
+  for (const size_t at : bytes) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string bad = good;
+      bad[at] = static_cast<char>(bad[at] ^ (1 << bit));
+      WriteWholeFile(built_.side_path(), bad);
+      const RecoveryReport report = Recover(built_.log_path);
+      ASSERT_EQ(report.outcome, RecoveryOutcome::kUnusable)
+          << at << "." << bit << ": " << report.message;
+    }
+  }
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
+}
+
+}  // namespace
+}  // namespace uringfs
