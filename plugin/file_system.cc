@@ -7,6 +7,8 @@
 
 #include <utility>
 
+#include "base_file.h"
+#include "base_logger.h"
 #include "file_policy.h"
 #include "io_status.h"
 #include "live_file.h"
@@ -238,7 +240,11 @@ rdb::IOStatus UringFileSystem::ReopenWritableFile(
     return status;
   }
   LiveFiles::OfProcess().Detach(path);
-  return target()->ReopenWritableFile(path, options, result, dbg);
+  status = target()->ReopenWritableFile(path, options, result, dbg);
+  if (status.ok()) {
+    *result = std::make_unique<BaseFile>(std::move(*result));
+  }
+  return status;
 }
 
 rdb::IOStatus UringFileSystem::NewRandomRWFile(
@@ -326,6 +332,7 @@ rdb::IOStatus UringFileSystem::NewLogger(const std::string& path,
   if (!status.ok() || *result == nullptr) {
     return status;
   }
+  *result = std::make_shared<BaseLogger>(std::move(*result));
   logs_.Remember(path, *result);
   WriteLogLine(
       result->get(), rdb::InfoLogLevel::INFO_LEVEL,

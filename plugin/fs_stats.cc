@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "file_size_signal.h"
 #include "fs_options.h"
 
 namespace uringfs {
@@ -42,6 +43,8 @@ void WriteAllAtExit() {
 // Statistics are an aid: a file that cannot be written is said so on stderr
 // and is no error of the file system.
 void AppendText(const std::string& path, const std::string& text) {
+  // At exit nobody could tell what the process died of.
+  const NoFileSizeSignal no_signal;
   const bool to_stderr = path == "-";
   const int fd = to_stderr
                      ? STDERR_FILENO

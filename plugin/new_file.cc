@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "base_file.h"
 #include "file_policy.h"
 #include "file_system.h"
 #include "io_status.h"
@@ -37,6 +38,9 @@ rdb::IOStatus UringFileSystem::NewBaseFile(
   LiveFiles::OfProcess().Detach(path);
   stats_->OpenedOnBase();
   rdb::IOStatus status = target()->NewWritableFile(path, options, result, dbg);
+  if (status.ok()) {
+    *result = std::make_unique<BaseFile>(std::move(*result));
+  }
   if (status.ok() && IsWalName(path) && !LiveFiles::OfProcess().Holds(path)) {
     status = ToIOStatus(ClearSideFile(path));
   }

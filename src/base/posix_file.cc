@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "src/base/file_size_limit.h"
+
 namespace uringfs {
 namespace {
 
@@ -86,6 +88,9 @@ int PosixFile::WriteAt(uint64_t offset, const void* data, size_t bytes) const {
   const auto* from = static_cast<const char*>(data);
   size_t done = 0;
   while (done < bytes) {
+    if (!MayWriteUpTo(offset + bytes)) {
+      return EFBIG;
+    }
     const ssize_t result = Uninterrupted([&] {
       return ::pwrite(fd_, from + done, bytes - done,
                       static_cast<off_t>(offset + done));
@@ -99,8 +104,10 @@ int PosixFile::WriteAt(uint64_t offset, const void* data, size_t bytes) const {
 }
 
 int PosixFile::Truncate(uint64_t bytes) const {
-  return ErrnoOf(Uninterrupted(
-      [&] { return ::ftruncate(fd_, static_cast<off_t>(bytes)); }));
+  return MayBecome(fd_, bytes) ? ErrnoOf(Uninterrupted([&] {
+    return ::ftruncate(fd_, static_cast<off_t>(bytes));
+  }))
+                               : EFBIG;
 }
 
 int PosixFile::Sync() const {

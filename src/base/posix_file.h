@@ -4,6 +4,7 @@
 // those who look at files that others may be changing.
 //
 // Calls return 0 or the positive errno; EINTR and short transfers stay inside.
+// EFBIG comes without a signal (src/base/file_size_limit.h).
 //
 // THREADS: const calls: any. All else: one thread, with no other call beside.
 

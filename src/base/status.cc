@@ -17,8 +17,9 @@ const char* AdviceFor(int error) {
     case EDQUOT:
       return "raise the disk quota or free space";
     case EFBIG:
-      return "raise the file size limit (ulimit -f) or use a file system with "
-             "larger files";
+      return "raise the file size limit (RLIMIT_FSIZE, ulimit -f) or use a "
+             "file "
+             "system with larger files";
     case EROFS:
       return "the file system is mounted read-only";
     case EACCES:

@@ -30,6 +30,7 @@ inline void CheckWrite(const Write& write) {
     URINGFS_CHECK_LT(0u, segment.bytes);
   }
   URINGFS_CHECK_LE(write.bytes(), kMaxWriteBytes);
+  URINGFS_CHECK_LT(write.padding_bytes, kDeviceBlockBytes);
 }
 
 inline void CheckRead(uint64_t offset, const char* data, size_t bytes) {

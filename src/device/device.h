@@ -46,6 +46,9 @@ struct Write {
   uint64_t offset = 0;  // in the file
   Segment segments[kMaxSegments];
   uint32_t segment_count = 0;
+  // Of the last block: bytes at its end that only fill it up. They are left
+  // out where the process's file size limit is within that block.
+  uint32_t padding_bytes = 0;
   // Complete only when the bytes are on durable media (RWF_DSYNC). Says
   // nothing of any other write. Extending a file this way is not enough for
   // its size on kernels before 6.7: follow it with MakeDurable.
@@ -69,6 +72,8 @@ struct Write {
     }
     return sum;
   }
+  // In the file, behind the last byte.
+  uint64_t end() const { return offset + bytes(); }
 };
 
 class Device {

@@ -6,11 +6,13 @@
 #include <sched.h>
 #include <sys/file.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "src/base/align.h"
 #include "src/base/assert.h"
+#include "src/base/file_size_limit.h"
 
 namespace uringfs {
 
@@ -141,11 +143,35 @@ void DirectFile::FinishByPwrite(Write* write) {
       continue;
     }
     const int error = static_cast<int>(-result);
+    if (error == EFBIG && FinishWithoutPadding(write)) {
+      return;
+    }
     if (!MayRetry(IoOp::kPwrite, error, &write->attempts)) {
       write->error = error;
       return;
     }
   }
+}
+
+// Direct writes end at blocks, so this one goes through the page cache; a log
+// gets here once it is within a block of the limit. Where O_DIRECT is required
+// the last block whose end fits is all that can be had.
+bool DirectFile::FinishWithoutPadding(Write* write) {
+  const uint64_t limit = FileSizeLimit();
+  const uint64_t end = write->end() - write->padding_bytes;
+  if (direct_required_ || end > limit || write->end() <= limit) {
+    return false;
+  }
+  write->error = StartCaching();
+  uint64_t at = write->offset;
+  for (uint32_t i = 0; i < write->segment_count && write->error == 0; ++i) {
+    const Segment& segment = write->segments[i];
+    write->error = WriteWhole(at, segment.data,
+                              std::min<uint64_t>(segment.bytes, end - at),
+                              write->dsync ? RWF_DSYNC : 0);
+    at += segment.bytes;
+  }
+  return true;
 }
 
 bool DirectFile::Unstick(Write* write, uint32_t bytes) {
@@ -226,17 +252,19 @@ Status DirectFile::Read(uint64_t offset, char* data, size_t bytes,
   return Status::Ok();
 }
 
-Status DirectFile::WriteCached(uint64_t offset, const char* data,
-                               size_t bytes) {
-  if (direct() && !is_caching_ && !SetDirectFlag(false)) {
-    return Status::FromErrno(errno, "fcntl", path_);
-  }
+int DirectFile::StartCaching() {
+  return direct() && !is_caching_ && !SetDirectFlag(false) ? errno : 0;
+}
+
+// Returns 0 or the errno.
+int DirectFile::WriteWhole(uint64_t offset, const char* data, size_t bytes,
+                           int flags) {
   uint32_t attempts = 0;
   for (size_t done = 0; done < bytes;) {
     // iovec serves reads as well and has no const.
     const iovec rest = {const_cast<char*>(data) + done, bytes - done};
     const ssize_t result =
-        sys_->Pwritev2(fd_, &rest, 1, static_cast<off_t>(offset + done), 0);
+        sys_->Pwritev2(fd_, &rest, 1, static_cast<off_t>(offset + done), flags);
     if (result > 0) {
       done += static_cast<size_t>(result);
       attempts = 0;
@@ -244,10 +272,20 @@ Status DirectFile::WriteCached(uint64_t offset, const char* data,
     }
     const int error = result == 0 ? EIO : static_cast<int>(-result);
     if (result == 0 || !MayRetry(IoOp::kPwrite, error, &attempts)) {
-      return Status::FromErrno(error, "write", path_);
+      return error;
     }
   }
-  return Status::Ok();
+  return 0;
+}
+
+Status DirectFile::WriteCached(uint64_t offset, const char* data,
+                               size_t bytes) {
+  int error = StartCaching();
+  if (error != 0) {
+    return Status::FromErrno(error, "fcntl", path_);
+  }
+  error = WriteWhole(offset, data, bytes, 0);
+  return error == 0 ? Status::Ok() : Status::FromErrno(error, "write", path_);
 }
 
 void DirectFile::SetLifetimeHint(int hint) {

@@ -53,7 +53,9 @@ class DirectFile {
   // Adds a sentence to reason(), once.
   void AddReason(const std::string& sentence);
 
-  // Writes what is left of `write`, from done_bytes on, and sets its error.
+  // Writes what is left of `write`, from done_bytes on, and sets its error:
+  // EFBIG if the process's file size limit is in front of its last byte that is
+  // not padding.
   void FinishByPwrite(Write* write);
 
   Status MakeDurable(SyncKind kind);
@@ -82,6 +84,12 @@ class DirectFile {
   // `write` is stuck with `bytes` behind done_bytes: asks the kernel for the
   // reason, which is told only where the transfer ended. True if it goes on.
   bool Unstick(Write* write, uint32_t bytes);
+  // If it is only the padding of `write` that the file size limit forbids,
+  // writes all but that, and sets the outcome. Else false, and nothing is done.
+  bool FinishWithoutPadding(Write* write);
+  // Turns O_DIRECT off until StopCaching. 0 or the errno.
+  int StartCaching();
+  int WriteWhole(uint64_t offset, const char* data, size_t bytes, int flags);
   Status Fallocate(int mode, uint64_t from, uint64_t to);
   Status WriteZeros(uint64_t from, uint64_t to);
   // Clears O_DIRECT. False if it was not set, must stay or cannot be cleared.

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "src/base/assert.h"
@@ -55,12 +56,19 @@ Status FileDevice::Resize(uint64_t bytes) {
 
 Status FileDevice::Extend(uint64_t from, uint64_t to) {
   CheckRange(from, to);
-  return file_->Extend(from, to);
+  return Offered(file_->Extend(from, to), "no zeros ahead");
 }
 
 Status FileDevice::Allocate(uint64_t from, uint64_t to) {
   CheckRange(from, to);
-  return file_->Allocate(from, to);
+  return Offered(file_->Allocate(from, to), "no space ahead");
+}
+
+Status FileDevice::Offered(Status status, const char* what) {
+  if (!status.ok() && status.code() != Status::Code::kNotSupported) {
+    file_->AddReason(std::string(what) + ": " + status.ToString());
+  }
+  return status;
 }
 
 Status FileDevice::Read(uint64_t offset, char* data, size_t bytes,

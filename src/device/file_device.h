@@ -56,6 +56,9 @@ class FileDevice : public Device {
   size_t finished() const { return finished_.size(); }
 
  private:
+  // What nobody has to have failed: notes why.
+  Status Offered(Status status, const char* what);
+
   const std::unique_ptr<DirectFile> file_;
   const IoChoice choice_;
   size_t in_flight_ = 0;

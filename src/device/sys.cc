@@ -8,6 +8,8 @@
 
 #include <cerrno>
 
+#include "src/base/file_size_limit.h"
+
 namespace uringfs {
 namespace {
 
@@ -26,6 +28,13 @@ Sys* Sys::Real() {
 
 ssize_t Sys::Pwritev2(int fd, const iovec* vectors, int count, off_t offset,
                       int flags) {
+  auto end = static_cast<uint64_t>(offset);
+  for (int i = 0; i < count; ++i) {
+    end += vectors[i].iov_len;
+  }
+  if (!MayWriteUpTo(end)) {
+    return -EFBIG;
+  }
   return OrErrno(::pwritev2(fd, vectors, count, offset, flags));
 }
 
@@ -34,11 +43,15 @@ ssize_t Sys::Pread(int fd, char* data, size_t bytes, off_t offset) {
 }
 
 int Sys::Ftruncate(int fd, off_t bytes) {
-  return OrErrno(::ftruncate(fd, bytes));
+  return MayBecome(fd, static_cast<uint64_t>(bytes))
+             ? OrErrno(::ftruncate(fd, bytes))
+             : -EFBIG;
 }
 
 int Sys::Fallocate(int fd, int mode, off_t offset, off_t bytes) {
-  return OrErrno(::fallocate(fd, mode, offset, bytes));
+  return MayBecome(fd, static_cast<uint64_t>(offset + bytes))
+             ? OrErrno(::fallocate(fd, mode, offset, bytes))
+             : -EFBIG;
 }
 
 int Sys::Fdatasync(int fd) { return OrErrno(::fdatasync(fd)); }

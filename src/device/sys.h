@@ -4,7 +4,10 @@
 // place, so that tests can fail any of them at any call. Opening a file is not
 // here: its failures can be had from a real file system.
 //
-// Every call answers with a result >= 0, or with a negative errno.
+// Every call answers with a result >= 0, or with a negative errno. None raises
+// SIGXFSZ: what the process's file size limit forbids is answered with -EFBIG
+// and not done, also not in part (src/base/file_size_limit.h). For what is
+// submitted to a ring its owner has to ask.
 //
 // THREADS: thread-safe.
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "src/base/assert.h"
+#include "src/base/file_size_limit.h"
 #include "src/device/io_errno.h"
 
 namespace uringfs {
@@ -39,6 +40,10 @@ void UringDevice::Submit(Write* write) {
 
 void UringDevice::Issue(Slot* slot) {
   Write* write = slot->write;
+  if (!MayWriteUpTo(write->end())) {
+    FinishByPwrite(slot);  // it finds out how much may be written
+    return;
+  }
   const int count = RemainingVectors(*write, slot->vectors);
   const auto prepare = [&] {
     return queue_->Prepare(file().fd(), slot->vectors, count,

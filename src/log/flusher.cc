@@ -271,6 +271,7 @@ void Flusher::Issue(uint64_t begin, uint64_t end, Way way) {
     std::memcpy(tail_block_, data + (last_block - base), tail_bytes);
     std::memset(tail_block_ + tail_bytes, 0, kDeviceBlockBytes - tail_bytes);
     write.segments[write.segment_count++] = {tail_block_, kDeviceBlockBytes};
+    write.padding_bytes = static_cast<uint32_t>(kDeviceBlockBytes - tail_bytes);
     is_tail_in_flight_ = true;
   }
   submitted_ = end;

@@ -35,11 +35,6 @@ Status LogEngine::SyncTo(uint64_t offset, SyncKind kind) {
 // REQUIRES: restart_mutex_ is shared.
 Status LogEngine::SyncUpTo(uint64_t offset, SyncKind kind) {
   CountOne(&syncs_);
-#ifdef URINGFS_TEST_SYNC_RETURNS_AT_ONCE
-  // Defined for one test alone, of whoever judges file systems by their speed:
-  // this one would win.
-  return Status::Ok();
-#endif
   // If a flush is under way anyway it is written here, beside that.
   Status status = MayWriteNow() && stable_.value() == written_.value()
                       ? PublishTo(offset)

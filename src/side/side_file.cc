@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "src/base/assert.h"
+#include "src/base/file_size_limit.h"
 #include "src/base/mount_epoch.h"
 #include "src/base/posix_file.h"
 #include "src/side/side_format.h"
@@ -140,6 +141,9 @@ Status SideFile::Allocate() {
     return Status::NotSupported(kUnfitReason);
   }
   const size_t bytes = kSideRingOffset + size_t{buffer_bytes_} * buffers_count_;
+  if (!MayBecome(fd_, bytes)) {
+    return Status::FromErrno(EFBIG, "allocate the side file", path_);
+  }
   int result = 0;
   do {
     result = ::fallocate(fd_, 0, 0, static_cast<off_t>(bytes));

@@ -6,7 +6,7 @@
 set -euo pipefail
 judge=${1:?path of judge}
 module=${2:?path of liburingfs.so}
-broken=${3:?path of a liburingfs.so whose syncs do nothing}
+broken=${3:?path of a module whose syncs do nothing}
 
 skip() { echo "skipped: $*"; exit 77; }
 fail() { echo "FAILED: $*" >&2; exit 1; }

@@ -3,11 +3,9 @@
 // What every Device promises, run over every device there is.
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <numeric>
 #include <string>
@@ -245,54 +243,6 @@ INSTANTIATE_TEST_SUITE_P(All, DeviceConformance,
                          testing::ValuesIn(AllDeviceKinds()), KindName);
 INSTANTIATE_TEST_SUITE_P(All, DeviceConformanceDeathTest,
                          testing::ValuesIn(AllDeviceKinds()), KindName);
-
-// Only a limit on the file size makes a real kernel write less than it was
-// asked to.
-class FileSizeLimit : public DeviceConformance {
- protected:
-  void SetUp() override {
-    DeviceConformance::SetUp();
-    if (maker_ == nullptr) {
-      return;
-    }
-    ::signal(SIGXFSZ, SIG_IGN);
-    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
-    changed_ = true;
-  }
-  void TearDown() override {
-    if (changed_) {
-      ::setrlimit(RLIMIT_FSIZE, &before_);
-      ::signal(SIGXFSZ, SIG_DFL);
-    }
-  }
-  void Limit(rlim_t bytes) {
-    rlimit limit = before_;
-    limit.rlim_cur = bytes;
-    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-  }
-
-  rlimit before_ = {};
-  bool changed_ = false;
-};
-
-TEST_P(FileSizeLimit, AShortWriteIsContinuedAndThenTellsTheRealError) {
-  // A limit within a block makes the remainder start in the middle of one.
-  for (const rlim_t limit : {rlim_t{2 * kBlock}, rlim_t{2 * kBlock + 1000}}) {
-    Limit(limit);
-    Write write = maker_->Make(0, 0, 4 * kBlock);
-    EXPECT_EQ(maker_->WriteNow(&write), EFBIG) << limit;
-    Write inside = maker_->Make(0, kBlock, 2 * kBlock);
-    EXPECT_EQ(maker_->WriteNow(&inside), 0) << "an error is of one write only";
-    EXPECT_EQ(maker_->Content().substr(0, 2 * kBlock),
-              Expected(kBlock, 2 * kBlock));
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    EXPECT_EQ(maker_->WriteNow(&write), 0);
-    EXPECT_EQ(maker_->Content(), Expected(0, 4 * kBlock));
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Real, FileSizeLimit,
-                         testing::ValuesIn(RealDeviceKinds()), KindName);
 
 }  // namespace
 }  // namespace uringfs::test

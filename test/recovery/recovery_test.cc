@@ -162,7 +162,7 @@ TEST_F(RecoveryTest, KeepsTheSideFileWhenTheLogCannotBeWritten) {
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    (void)::signal(SIGXFSZ, SIG_IGN);
+    (void)::signal(SIGXFSZ, SIG_DFL);  // it must not come
     const rlimit limit = {10000, 10000};
     RecoveryReport report;
     if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) {

@@ -1,0 +1,61 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "base_file.h"
+
+#include "file_size_signal.h"
+
+namespace uringfs {
+
+rdb::IOStatus BaseFile::Append(const rdb::Slice& data,
+                               const rdb::IOOptions& options,
+                               rdb::IODebugContext* dbg) {
+  const NoFileSizeSignal no_signal;
+  return target()->Append(data, options, dbg);
+}
+
+rdb::IOStatus BaseFile::Append(const rdb::Slice& data,
+                               const rdb::IOOptions& options,
+                               const rdb::DataVerificationInfo& info,
+                               rdb::IODebugContext* dbg) {
+  const NoFileSizeSignal no_signal;
+  return target()->Append(data, options, info, dbg);
+}
+
+rdb::IOStatus BaseFile::PositionedAppend(const rdb::Slice& data,
+                                         uint64_t offset,
+                                         const rdb::IOOptions& options,
+                                         rdb::IODebugContext* dbg) {
+  const NoFileSizeSignal no_signal;
+  return target()->PositionedAppend(data, offset, options, dbg);
+}
+
+rdb::IOStatus BaseFile::PositionedAppend(const rdb::Slice& data,
+                                         uint64_t offset,
+                                         const rdb::IOOptions& options,
+                                         const rdb::DataVerificationInfo& info,
+                                         rdb::IODebugContext* dbg) {
+  const NoFileSizeSignal no_signal;
+  return target()->PositionedAppend(data, offset, options, info, dbg);
+}
+
+rdb::IOStatus BaseFile::Truncate(uint64_t size, const rdb::IOOptions& options,
+                                 rdb::IODebugContext* dbg) {
+  const NoFileSizeSignal no_signal;
+  return target()->Truncate(size, options, dbg);
+}
+
+rdb::IOStatus BaseFile::Allocate(uint64_t offset, uint64_t len,
+                                 const rdb::IOOptions& options,
+                                 rdb::IODebugContext* dbg) {
+  const NoFileSizeSignal no_signal;
+  return target()->Allocate(offset, len, options, dbg);
+}
+
+void BaseFile::PrepareWrite(size_t offset, size_t len,
+                            const rdb::IOOptions& options,
+                            rdb::IODebugContext* dbg) {
+  const NoFileSizeSignal no_signal;
+  target()->PrepareWrite(offset, len, options, dbg);
+}
+
+}  // namespace uringfs
