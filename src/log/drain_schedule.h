@@ -43,8 +43,8 @@ class DrainSchedule {
       mark_at_ = now;
     }
     // The next look would be too late.
-    const bool is_due = within_ > Clock::duration::zero() &&
-                        now + tick_ >= clean_at_ + within_;
+    const bool is_due =
+        within_ > Clock::duration::zero() && now + tick_ >= clean_at_ + within_;
     return is_idle || is_due ? filled : 0;
   }
 

@@ -61,10 +61,10 @@ struct Model {
         waiting.pop_front();
       }
     }
-    return waiting.empty() ? longest
-                           : std::max(longest,
-                                      std::chrono::duration_cast<milliseconds>(
-                                          now - waiting.front().first));
+    return waiting.empty()
+               ? longest
+               : std::max(longest, std::chrono::duration_cast<milliseconds>(
+                                       now - waiting.front().first));
   }
 };
 

@@ -21,6 +21,7 @@
 namespace uringfs {
 namespace {
 
+using std::chrono::milliseconds;
 using test::Append;
 using test::Exists;
 using test::FakeDisk;
@@ -29,7 +30,6 @@ using test::ReadWholeFile;
 using test::SharedRing;
 using test::SideImage;
 using test::StreamBytes;
-using std::chrono::milliseconds;
 
 constexpr milliseconds kLong(60000);
 constexpr milliseconds kShort(20);
