@@ -106,13 +106,6 @@ Status LogEngine::SettleForGood(std::chrono::milliseconds limit) {
   if (!status.ok()) {
     return status;
   }
-  // As if it had ended already, until it is known to: the log grows by its
-  // appends only, and by nothing that would want its place in a side file.
-  StopGrowing();
-  {
-    const std::lock_guard<std::mutex> no_extension(extend_mutex_);
-    may_extend_ = false;
-  }
   uint64_t end = 0;
   status = PollUntil(deadline, [&] { return ring_.TryClaimedEnd(&end); });
   if (status.ok()) {
@@ -156,6 +149,7 @@ Status LogEngine::SettleAlone() {
   if (!status.ok()) {
     return status;
   }
+  StopGrowing();
   if (side_ != nullptr) {
     flusher_.SetSide(nullptr);
     side_->Disarm();

@@ -97,6 +97,9 @@ TEST_F(SettleForGoodTest, ZerosAheadGoAndDoNotComeBack) {
   const uint64_t extensions = log->stats().extensions;
   ASSERT_TRUE(log->SettleForGood(kLong).ok());
   EXPECT_EQ(disk_->Image(), StreamBytes(0, log->size()));
+  const uint64_t flushes = disk_->flushes();
+  ASSERT_TRUE(log->Sync().ok());
+  EXPECT_EQ(disk_->flushes(), flushes + 1) << "the new size is not durable";
   for (int i = 0; i < 50; ++i) {
     AppendAndSync(log.get(), 100);
     ASSERT_EQ(disk_->Image(), StreamBytes(0, log->size()));

@@ -303,7 +303,10 @@ TEST_F(ExitTest, AWalThatIsOpenedLaterGoesToItsFileAtEachFlush) {
 
 // A thread that never moves again, within an append.
 int ExitBesideAStoppedThread(const Words& args) {
-  static const auto fs = MakeFs("uringfs_ring");
+  UringFsOptions options;
+  options.wal_ring_after_bytes = 0;
+  options.stats_file = args.at(1);
+  static const auto fs = MakeUringFs(options);
   const auto* const file = new WritableFile(NewWal(fs.get(), args.at(0)));
   if (!AppendAndFlush(*file, std::string(100000, 's'))) {
     return 1;
@@ -318,13 +321,47 @@ const RegisterChild kExitBesideAStoppedThread("stopped",
 TEST_F(ExitTest, ItIsNotHeldUpForEver) {
   const std::string path = dir_.File("000007.log");
   {
-    ChildProcess child("stopped", {path});
+    ChildProcess child("stopped", {path, dir_.File("statistics")});
     EXPECT_EQ(child.Wait(), 0);
   }
+  // To look at a log can wait for the same thing.
+  EXPECT_FALSE(std::filesystem::exists(dir_.File("statistics")));
   EXPECT_NE(SideFilesIn(dir_.path()), "") << "as safe as after a kill";
   RecoveryReport report;
   ASSERT_TRUE(RecoverLog(path, RecoveryOptions(), &report).ok());
   EXPECT_EQ(ReadWholeFile(path), std::string(100000, 's'));
+}
+
+// Nor by the table of files, which is locked while one is being opened. Here
+// that waits for a lease that is not given back: for 45 seconds, by default.
+TEST_F(ExitTest, ItIsNotHeldUpByATableThatIsLocked) {
+  // As that of the process: whoever gave up waiting does not know when the
+  // others have left it.
+  static auto& files = *new LiveFiles;
+  LogOptions options;
+  const auto open = [&](const std::string& name) {
+    std::shared_ptr<LiveFile> file;
+    const Status status = files.Open(dir_.File(name), options, FileKind::kWal,
+                                     std::make_shared<FsStats>(), {}, &file);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    return file;
+  };
+  const auto wal = open("000007.log");
+  const int leased =
+      ::open(dir_.File("000009.log").c_str(), O_RDWR | O_CREAT, 0600);
+  std::signal(SIGIO, SIG_IGN);
+  if (::fcntl(leased, F_SETLEASE, F_WRLCK) != 0) {
+    GTEST_SKIP() << "no leases here";
+  }
+  options.open_mode = OpenMode::kResume;
+  std::thread opener([&] { open("000009.log"); });
+  // Asked to give it back: the opener waits, in the lock.
+  while (::fcntl(leased, F_GETLEASE) == F_WRLCK) {
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE(DrainWals(&files, nullptr, std::chrono::milliseconds(20)));
+  ::close(leased);
+  opener.join();
 }
 
 // A child of fork leaves what is its parent's alone, however it ends, and its
@@ -338,6 +375,7 @@ int ForkAndLeave(const Words& args) {
   const std::string before = SideFilesIn(args[0]);
   const pid_t child = ::fork();
   if (child == 0) {
+    is_well = is_well && LiveFiles::IfThereAreAny() == nullptr;
     const auto* const own =
         new WritableFile(NewWal(fs.get(), args[0] + "/child/000003.log"));
     is_well = is_well && AppendAndFlush(*own, std::string(70000, 'c'));
