@@ -96,8 +96,7 @@ void DrainAllNow() {
 // The handler runs before the destructors of everything that was complete when
 // the process opened its first WAL, RocksDB's statics and threads among it, and
 // behind those of what came later: a database that is closed there has nothing
-// left to drain. A file system that is unloaded with the module it is linked
-// into runs it then.
+// left to drain.
 void DrainAtExit() {
   static std::atomic<bool> is_registered{false};
   // relaxed: orders nothing.
