@@ -9,6 +9,7 @@
 
 #include "base_file.h"
 #include "base_logger.h"
+#include "exit_drain.h"
 #include "file_policy.h"
 #include "io_status.h"
 #include "live_file.h"
@@ -51,6 +52,8 @@ UringFileSystem::UringFileSystem(const std::shared_ptr<rdb::FileSystem>& base,
     : rdb::FileSystemWrapper(base), stats_(std::make_shared<FsStats>()) {
   SetOptions(options);
 }
+
+UringFileSystem::~UringFileSystem() { DrainWalsOf(stats_); }
 
 void UringFileSystem::SetOptions(const UringFsOptions& options) {
   options_ = options;

@@ -33,6 +33,8 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   // REQUIRES: options passed ValidateFsOptions.
   UringFileSystem(const std::shared_ptr<rdb::FileSystem>& base,
                   const UringFsOptions& options);
+  // WALs that are still open, of a database that was leaked, are written out.
+  ~UringFileSystem() override;
 
   static const char* kClassName() { return kUringFsName; }
   const char* Name() const override { return kUringFsName; }

@@ -53,6 +53,10 @@ constexpr Option kTable[] = {
     {"wal_ring_after_bytes", Kind::kCount,
      &UringFsOptions::wal_ring_after_bytes, 0, 4 * kMiB,
      "length up to which a log does without that file"},
+    {"wal_drain_within", Kind::kCount, &UringFsOptions::wal_drain_within, 0,
+     60000,
+     "milliseconds after which what was flushed has left that file; 0: as long "
+     "as the log is written to, its tail may stay there"},
     {"wal_preextend", Kind::kPreextend, nullptr, 0, 0,
      "zeros ahead of a synced log's tail, so that a sync is an overwrite"},
     {"wal_preextend_bytes", Kind::kPowerOfTwo,
@@ -327,6 +331,7 @@ LogOptions WalLogOptions(const UringFsOptions& options) {
   log.write_mode = WriteMode::kSerialised;
   log.ring_home = options.wal_ring;
   log.shared_ring_after_bytes = options.wal_ring_after_bytes;
+  log.drain_within_ms = options.wal_drain_within;
   log.max_extend_bytes = options.wal_preextend == WalPreextend::kOff
                              ? 0
                              : options.wal_preextend_bytes;

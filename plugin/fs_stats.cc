@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "exit_drain.h"
 #include "file_size_signal.h"
 #include "fs_options.h"
 
@@ -252,6 +253,9 @@ FsTotals FsStats::Totals() const {
 }
 
 void FsStats::WriteOnce() {
+  if (ExitDrainGaveUp()) {
+    return;  // to look at a log waits for what exit would not wait for
+  }
   std::string file;
   {
     const std::lock_guard<std::mutex> lock(mutex_);

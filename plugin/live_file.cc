@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include "exit_drain.h"
 #include "one_per_process.h"
 
 namespace uringfs {
@@ -12,7 +13,8 @@ LiveFile::LiveFile(std::unique_ptr<LogStore> log, FileKind kind,
                    std::shared_ptr<FsStats> stats, BufferShare buffers)
     : stats_(std::move(stats)),
       buffers_(std::move(buffers)),
-      log_(std::move(log)) {
+      log_(std::move(log)),
+      kind_(kind) {
   stats_->Opened(log_.get(), kind);
 }
 
@@ -33,6 +35,14 @@ Status LiveFile::LeaveSideFile() {
   }
   Status status = log_->LeaveSideFile();
   // Closed beside us: exact, and its side file is gone.
+  return status.code() == Status::Code::kClosed ? Status::Ok() : status;
+}
+
+Status LiveFile::SettleForGood(std::chrono::milliseconds limit) {
+  if (plain()) {
+    return Status::Ok();
+  }
+  Status status = log_->SettleForGood(limit);
   return status.code() == Status::Code::kClosed ? Status::Ok() : status;
 }
 
@@ -57,16 +67,26 @@ bool LiveFile::ReadableSize(uint64_t* size) {
   return true;
 }
 
-LiveFiles& LiveFiles::OfProcess() {
-  // Files with static storage may be closed at exit. After a fork the files are
-  // the parent's: the child sees them as it would those of any other process.
-  static OnePerProcess<LiveFiles> files;
-  return files.Get();
-}
+namespace {
+
+// Files with static storage may be closed at exit. After a fork the files are
+// the parent's: the child sees them as it would those of any other process.
+OnePerProcess<LiveFiles> the_files;
+
+// For a log that nobody else knows yet.
+constexpr std::chrono::milliseconds kLimitOfNew(1000);
+
+}  // namespace
+
+LiveFiles& LiveFiles::OfProcess() { return the_files.Get(); }
+LiveFiles* LiveFiles::IfThereAreAny() { return the_files.IfMade(); }
 
 Status LiveFiles::Open(const std::string& path, const LogOptions& options,
                        FileKind kind, const std::shared_ptr<FsStats>& stats,
                        BufferShare buffers, std::shared_ptr<LiveFile>* file) {
+  if (kind == FileKind::kWal) {
+    DrainAtExit();
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
   // Before the file can be seen, so that Find does not pass the lock by.
   count_.fetch_add(1, std::memory_order_seq_cst);
@@ -75,10 +95,41 @@ Status LiveFiles::Open(const std::string& path, const LogOptions& options,
   if (status.ok()) {
     *file = std::make_shared<LiveFile>(std::move(log), kind, stats,
                                        std::move(buffers));
-    files_[{(*file)->log()->device_id(), (*file)->log()->inode()}] = *file;
+    // Within the lock: who leaves finds the file in the table, or we see here
+    // that he has begun to.
+    if (kind == FileKind::kWal && is_leaving()) {
+      static_cast<void>((*file)->SettleForGood(kLimitOfNew));
+    }
+    Insert(*file);
   }
   count_.store(files_.size(), std::memory_order_seq_cst);
   return status;
+}
+
+// REQUIRES: mutex_ is held.
+void LiveFiles::Insert(const std::shared_ptr<LiveFile>& file) {
+  std::shared_ptr<LiveFile>& place =
+      files_[{file->log()->device_id(), file->log()->inode()}];
+  if (place != nullptr && place->kind() == FileKind::kWal) {
+    wals_.fetch_sub(1);
+  }
+  place = file;
+  wals_.fetch_add(file->kind() == FileKind::kWal ? 1 : 0);
+}
+
+std::vector<std::shared_ptr<LiveFile>> LiveFiles::WalsToSettle(
+    const FsStats* owner) const {
+  std::vector<std::shared_ptr<LiveFile>> found;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& entry : files_) {
+    LiveFile* const file = entry.second.get();
+    if (file->kind() == FileKind::kWal && !file->plain() &&
+        (owner == nullptr || file->owner() == owner) &&
+        file->IsFirstToSettle()) {
+      found.push_back(entry.second);
+    }
+  }
+  return found;
 }
 
 void LiveFiles::Remove(const LiveFile& file) {
@@ -90,6 +141,7 @@ void LiveFiles::Remove(const LiveFile& file) {
   if (found != files_.end() && found->second.get() == &file) {
     removed = std::move(found->second);
     files_.erase(found);
+    wals_.fetch_sub(removed->kind() == FileKind::kWal ? 1 : 0);
     count_.store(files_.size(), std::memory_order_seq_cst);
   }
 }

@@ -10,6 +10,7 @@
 #include <uringfs/log_store.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -40,8 +41,12 @@ class LiveFile {
   // ENSURES: plain().
   Status Close();
 
-  // As in LogStore, but that a closed file has nothing to leave.
+  // As in LogStore, but that a closed file has nothing to leave, and what was
+  // detached is left to itself.
   Status LeaveSideFile();
+  Status SettleForGood(std::chrono::milliseconds limit);
+  // True once: the end of the process settles a file no more than once.
+  bool IsFirstToSettle() { return !is_tried_.exchange(true); }
 
   // From now on the file on disk speaks for itself: somebody else has begun
   // to change it by path, and the newest writer wins.
@@ -54,6 +59,9 @@ class LiveFile {
   bool ReadableSize(uint64_t* size);
 
   LogStore* log() const { return log_.get(); }
+  FileKind kind() const { return kind_; }
+  // Which file system has made it.
+  const FsStats* owner() const { return stats_.get(); }
 
  private:
   // Constant after construction. In this order: the log has the buffers, and
@@ -61,8 +69,10 @@ class LiveFile {
   const std::shared_ptr<FsStats> stats_;
   const BufferShare buffers_;
   const std::unique_ptr<LogStore> log_;
+  const FileKind kind_;
 
   std::atomic<bool> plain_{false};
+  std::atomic<bool> is_tried_{false};
 };
 
 // Every live file of the process, by identity, so that renames and links need
@@ -71,6 +81,9 @@ class LiveFile {
 class LiveFiles {
  public:
   static LiveFiles& OfProcess();
+  // Null if this process, a child of fork say, has opened no file. Takes no
+  // lock and no memory.
+  static LiveFiles* IfThereAreAny();
 
   // Opens a log and adds it in one step: whoever can open the file can Find
   // it. The newest file of an identity wins.
@@ -101,15 +114,31 @@ class LiveFiles {
   Status LeaveSideFilesBeside(const std::string& path,
                               std::string* reason) const;
 
+  // Whether any WAL is open. Costs a load.
+  bool has_wals() const { return wals_.load(std::memory_order_seq_cst) > 0; }
+  // WALs that were made for `owner`, or all, and of each pair of calls are in
+  // the answer of one: see LiveFile::IsFirstToSettle.
+  std::vector<std::shared_ptr<LiveFile>> WalsToSettle(
+      const FsStats* owner) const;
+  // The process is about to end. What is opened from now on, by a thread that
+  // goes on, is settled at once.
+  void StartLeaving() { is_leaving_.store(true, std::memory_order_seq_cst); }
+  bool is_leaving() const {
+    return is_leaving_.load(std::memory_order_seq_cst);
+  }
+
  private:
   using Identity = std::pair<uint64_t, uint64_t>;  // device, inode
 
   std::vector<std::shared_ptr<LiveFile>> FilesBeside(
       const std::string& path) const;
+  void Insert(const std::shared_ptr<LiveFile>& file);
   // Null if there is none. REQUIRES: mutex_ is held.
   std::shared_ptr<LiveFile> Lookup(const std::string& path) const;
 
   std::atomic<size_t> count_{0};
+  std::atomic<size_t> wals_{0};
+  std::atomic<bool> is_leaving_{false};
   mutable std::mutex mutex_;
   std::map<Identity, std::shared_ptr<LiveFile>> files_;  // guarded by mutex_
 };

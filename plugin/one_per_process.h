@@ -32,6 +32,14 @@ class OnePerProcess {
     return owned->object;
   }
 
+  // Null if nobody has asked for it in this process.
+  T* IfMade() {
+    // Acquire: as in Get.
+    Owned* const owned = current_.load(std::memory_order_acquire);
+    return owned != nullptr && owned->process == ::getpid() ? &owned->object
+                                                            : nullptr;
+  }
+
  private:
   struct Owned {
     const pid_t process = ::getpid();

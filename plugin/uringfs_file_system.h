@@ -62,6 +62,9 @@ struct UringFsOptions {
   // A WAL up to this length does without that file; each flush of it writes
   // through the page cache.
   uint32_t wal_ring_after_bytes = 64 * 1024;
+  // After so many milliseconds at most what was flushed has left that file for
+  // the WAL; 0: as long as the WAL is written to, its tail may stay there.
+  uint32_t wal_drain_within = 20;
   // Zeros ahead of a WAL that is synced again and again.
   WalPreextend wal_preextend = WalPreextend::kAuto;
   uint32_t wal_preextend_bytes = 4 * 1024 * 1024;

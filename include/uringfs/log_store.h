@@ -33,7 +33,7 @@
 //
 // A shared ring is drained into the file by a background thread of the
 // process: full buffers at once, the rest when the log was idle for some
-// milliseconds.
+// milliseconds, or after LogOptions::drain_within_ms.
 //
 // While the log is open the *physical* file may be longer than size(), by less
 // than 4096 zero bytes (direct writes are whole blocks), or by the zeros of
@@ -59,6 +59,7 @@
 #ifndef URINGFS_LOG_STORE_H_
 #define URINGFS_LOG_STORE_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -159,6 +160,14 @@ class LogStore {
   // Flushes and cuts the physical file to exactly what is written then: size(),
   // unless others append meanwhile.
   Status Settle();
+
+  // Settle, and from now on the file alone is the log, exactly as long: the
+  // side file is gone, Flush writes through the page cache (but with
+  // DirectIo::kRequired, where the file keeps its padding). For the end of a
+  // process that may go on using the log, and may have threads that never move
+  // again: gives up after `limit`, but for a write that the device holds.
+  // Errors: ETIMEDOUT, and all is as it was; the sticky error.
+  Status SettleForGood(std::chrono::milliseconds limit);
 
   // Makes the log `size` bytes long: shorter drops the end, longer adds zero
   // bytes. The next append goes behind it. Not durable before Sync.

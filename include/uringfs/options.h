@@ -70,6 +70,13 @@ struct LogOptions {
   // would. 0, and with DirectIo::kRequired: at once.
   uint64_t shared_ring_after_bytes = 0;
 
+  // With kShared: what was flushed is in the file no later than this many
+  // milliseconds afterwards, if the device keeps up. A log that is flushed all
+  // the time has its tail block written again each time. The background thread
+  // looks every 4 ms; a shorter time means at every look. 0: a log that moves
+  // all the time has its full buffers written only. At most 60000.
+  uint32_t drain_within_ms = 20;
+
   // For a serialised log with a shared ring that is synced again and again:
   // zeros are written ahead of its tail by the background thread, so that a
   // sync changes no metadata and costs no commit of the file system's journal.

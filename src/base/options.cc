@@ -16,6 +16,7 @@ constexpr uint32_t kMaxBuffers = 1024;
 constexpr uint64_t kMaxRingBytes = 1ull << 30;
 constexpr uint32_t kMaxAheadBytes = 16 * 1024 * 1024;
 constexpr uint32_t kMaxWritesInFlight = 64;
+constexpr uint32_t kMaxDrainWithinMs = 60000;
 
 Status OutOfRange(const char* field, uint64_t value, const char* range) {
   return Status::InvalidArgument(std::string(field) + " = " +
@@ -47,6 +48,9 @@ Status LogOptions::Validate() const {
       flush_window_bytes > kMaxAheadBytes) {
     return OutOfRange("flush_window_bytes", flush_window_bytes,
                       "from 4 KiB to 16 MiB");
+  }
+  if (drain_within_ms > kMaxDrainWithinMs) {
+    return OutOfRange("drain_within_ms", drain_within_ms, "at most 60000");
   }
   if (cached_bytes > kMaxRingBytes) {
     return OutOfRange("cached_bytes", cached_bytes, "at most 1 GiB");

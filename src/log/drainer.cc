@@ -5,7 +5,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <memory>
 #include <system_error>
@@ -16,9 +15,6 @@
 namespace uringfs {
 namespace {
 
-// How long a log must be left alone to count as idle, and how often full
-// buffers are looked after that no appender has handed on.
-constexpr std::chrono::milliseconds kTick(4);
 // Empty looks in a row before it sleeps: a log that is written and synced all
 // the time should not have to wake it each time.
 constexpr int kTicksBeforeSleep = 50;
@@ -112,7 +108,7 @@ bool Drainer::TickAll() {
     Drainable* const log = logs_[i];
     visited_ = log;
     lock.unlock();
-    has_more = log->DrainTick() || has_more;
+    has_more = log->DrainTick(std::chrono::steady_clock::now()) || has_more;
     lock.lock();
     visited_ = nullptr;
     changed_.notify_all();

@@ -12,6 +12,7 @@
 #define URINGFS_LOG_DRAINER_H_
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -24,13 +25,18 @@ namespace uringfs {
 class Drainable {
  public:
   virtual ~Drainable() = default;
-  // Called by the drainer every few milliseconds. False: nothing is left to be
-  // written out, and WakeIfAsleep will be called when there is.
-  virtual bool DrainTick() = 0;
+  // Called by the drainer every few milliseconds; it is `now`. False: nothing
+  // is left to be written out, and WakeIfAsleep will be called when there is.
+  virtual bool DrainTick(std::chrono::steady_clock::time_point now) = 0;
 };
 
 class Drainer {
  public:
+  // Between two looks at a log: how long it must be left alone to count as
+  // idle, and how often full buffers are looked after that no appender has
+  // handed on.
+  static constexpr std::chrono::milliseconds kTick{4};
+
   static Drainer& OfProcess();
 
   // Errors: no thread can be started.

@@ -1,10 +1,13 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
 // The end of a log: everything in the file, the exact size, no side file left.
+// By Close, or by the end of a process that does not close.
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
+#include "src/log/backoff.h"
 #include "src/log/log_engine.h"
 #include "src/side/side_pool.h"
 
@@ -101,6 +104,93 @@ void LogEngine::RescueAlone() {
     rescued_end_ = end;
     side_->PublishWritten(end);
   }
+}
+
+// Polls, so that nothing that never comes is waited for, and no lock is held
+// for a thread that never takes its own away. False answers of done() leave
+// nothing behind.
+template <class Done>
+Status LogEngine::PollUntil(std::chrono::steady_clock::time_point deadline,
+                            const Done& done) {
+  Status status = CheckUsable();
+  for (Backoff backoff; status.ok() && !done(); status = CheckUsable()) {
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return Status::FromErrno(ETIMEDOUT, "settle", path_);
+    }
+    backoff.Pause();
+  }
+  return status;
+}
+
+// The threads of a process that ends may be anywhere and may go on. Flushes and
+// syncs are kept out while this runs; appends go on, and only what they have
+// left behind is looked at.
+Status LogEngine::SettleForGood(std::chrono::milliseconds limit) {
+  Status status = CheckUsable();  // in a child of fork the lock is nobody's
+  if (!status.ok()) {
+    return status;
+  }
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  std::unique_lock<std::shared_mutex> lock(restart_mutex_, std::defer_lock);
+  status = PollUntil(deadline, [&] { return lock.try_lock(); });
+  if (!status.ok()) {
+    return status;
+  }
+  uint64_t end = 0;
+  status = PollUntil(deadline, [&] { return ring_.TryClaimedEnd(&end); });
+  if (status.ok()) {
+    status = PollUntil(deadline, [&] { return TryWriteTo(end); });
+  }
+  Status settled;
+  if (status.ok()) {
+    status = PollUntil(deadline, [&] {
+      return flush_gate_.TryExclusive([&] { settled = SettleAlone(); });
+    });
+  }
+  return status.ok() ? settled : status;
+}
+
+// One step on the way to a file that has the stream below `offset`, if nobody
+// else makes one. True if it has.
+bool LogEngine::TryWriteTo(uint64_t offset) {
+  flush_gate_.TryExclusive([&] {
+    (void)flusher_.Step(offset, /*wait=*/true);
+    if (flusher_.has_failed()) {
+      Fail(flusher_.error());
+    }
+  });
+  return written_.value() >= offset;
+}
+
+// What a side file has promised is written, and its ring stays where it is; but
+// it is a private one from here on, and the log is a small one that never
+// grows. REQUIRES: restart_mutex_ and the flush gate are held; the stream is
+// written below all that was flushed.
+Status LogEngine::SettleAlone() {
+  flusher_.Drain();
+  if (flusher_.has_failed()) {
+    Fail(flusher_.error());
+    return flusher_.error();
+  }
+  Status status = flusher_.CutToWritten();
+  // The new size is not durable: the next Sync owes a flush.
+  // release: pairs with the acquires in SyncUpTo() and LeadSync().
+  metadata_version_.fetch_add(1, std::memory_order_release);
+  if (!status.ok()) {
+    return status;
+  }
+  StopGrowing();
+  if (side_ != nullptr) {
+    flusher_.SetSide(nullptr);
+    side_->Disarm();
+    // One that cannot be removed holds nothing: it is found to be idle later.
+    (void)RetireSideFile(path_, side_.get());
+    spent_side_ = std::move(side_);
+  }
+  if (options_.direct_io != DirectIo::kRequired) {
+    flusher_.SetCached(true);
+  }
+  return status;
 }
 
 }  // namespace uringfs

@@ -58,7 +58,10 @@ LogEngine::LogEngine(LogParts parts, const std::string& path,
                                     : SyncProbe::OfDevice(identity_.device)),
       ring_(RingMemory(), options.buffer_bytes, options.buffers_count),
       flusher_(&ring_, device_.get(), &written_, workspace_->tail_block(),
-               WritesInFlight(options), path) {
+               WritesInFlight(options), path),
+      is_drained_by_hand_(parts.is_drained_by_hand),
+      schedule_(std::chrono::milliseconds(options.drain_within_ms),
+                Drainer::kTick) {
   flusher_.SetSide(side_.get());
   flusher_.SetCached(parts.starts_small);
   if (options.write_mode == WriteMode::kTailLocalised) {
@@ -73,6 +76,9 @@ LogEngine::LogEngine(LogParts parts, const std::string& path,
 // Without the thread an idle log keeps its last bytes in the ring, where they
 // are as safe, until it is synced, closed or recovered.
 void LogEngine::StartDrain() {
+  if (is_drained_by_hand_) {
+    return;
+  }
   Drainer& drainer = Drainer::OfProcess();
   const Status status = drainer.Add(this);
   if (status.ok()) {
@@ -97,6 +103,7 @@ LogEngine::~LogEngine() {
     (void)device_.release();
     (void)workspace_.release();
     (void)side_.release();
+    (void)spent_side_.release();
     return;
   }
   device_.reset();
@@ -292,9 +299,9 @@ Status LogEngine::Truncate(uint64_t size) {
 // REQUIRES: the flush gate is led.
 IoChoice LogEngine::ChoiceNow() const {
   IoChoice choice = device_->choice();
-  choice.uses_shared_ring = side_ != nullptr;
+  choice.uses_shared_ring = side_ != nullptr || spent_side_ != nullptr;
   choice.syncs_by_flush = probe_->kept() == SyncWay::kFlush;
-  choice.lost_shared_ring = side_ == nullptr && !ring_reason_.empty();
+  choice.lost_shared_ring = !choice.uses_shared_ring && !ring_reason_.empty();
   if (!ring_reason_.empty()) {
     choice.reason += (choice.reason.empty() ? "" : "; ") + ring_reason_;
   }

@@ -20,6 +20,7 @@
 #define URINGFS_LOG_LOG_ENGINE_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,7 @@
 
 #include "src/base/aligned_buffer.h"
 #include "src/device/open_device.h"
+#include "src/log/drain_schedule.h"
 #include "src/log/drainer.h"
 #include "src/log/flusher.h"
 #include "src/log/leader_gate.h"
@@ -54,9 +56,11 @@ struct LogParts {
   std::string ring_reason;     // why the ring is not shared though it should be
   bool starts_small = false;   // see log_grow.cc
   SyncProbe* probe = nullptr;  // null: the one of the device
+  // No thread looks after a shared ring: whoever made the log calls DrainTick.
+  bool is_drained_by_hand = false;
 };
 
-class LogEngine final : private Drainable {
+class LogEngine final : public Drainable {
  public:
   static Status Open(const std::string& path, const LogOptions& options,
                      std::unique_ptr<LogEngine>* engine);
@@ -80,6 +84,7 @@ class LogEngine final : private Drainable {
   Status SyncTo(uint64_t offset, SyncKind kind);
   Status Sync(SyncKind kind = SyncKind::kData);
   Status Settle();
+  Status SettleForGood(std::chrono::milliseconds limit);
   Status Truncate(uint64_t size);
   Status Close();
 
@@ -101,12 +106,14 @@ class LogEngine final : private Drainable {
   // For Reservation.
   void Leave(const ClaimPart& part);
 
+  // For the drainer.
+  bool DrainTick(std::chrono::steady_clock::time_point now) override;
+
  private:
   enum class State : uint8_t { kOpen, kFailed, kClosed };
 
   LogEngine(LogParts parts, const std::string& path, const LogOptions& options);
 
-  bool DrainTick() override;
   char* RingMemory() const;
   void StartDrain();
 
@@ -143,19 +150,27 @@ class LogEngine final : private Drainable {
   void GrowAlone();
   Status FindSide(std::unique_ptr<SideFile>* side) const;
   void StopGrowing();
+  template <class Done>
+  Status PollUntil(std::chrono::steady_clock::time_point deadline,
+                   const Done& done);
+  bool TryWriteTo(uint64_t offset);
+  Status SettleAlone();
   void CloseAlone();
   void CloseSide(uint64_t end, bool is_whole);
   void RescueAlone();
   IoChoice ChoiceNow() const;
   void Fail(const Status& status);
 
-  // Constant after construction, but for RestartAt and TryGrow.
+  // Constant after construction, but for RestartAt, TryGrow, SettleForGood.
   const std::string path_;
   const LogOptions options_;
   const FileIdentity identity_;
   const uint32_t forks_;  // see IsForeign()
   std::unique_ptr<Workspace> workspace_;
-  std::unique_ptr<SideFile> side_;  // null: the ring is private
+  // Null: the ring is private.
+  std::unique_ptr<SideFile> side_;
+  // The same behind SettleForGood: memory of the ring, nothing else.
+  std::unique_ptr<SideFile> spent_side_;
   AlignedBuffer fallback_ring_;
   std::string ring_reason_;
   std::unique_ptr<Device> device_;
@@ -188,7 +203,8 @@ class LogEngine final : private Drainable {
   std::unique_ptr<SideFile> next_side_;  // guarded by restart_mutex_
   // Null without a shared ring or without a thread. Guarded by restart_mutex_.
   Drainer* drainer_ = nullptr;
-  uint64_t filled_at_last_tick_ = 0;  // the drainer's
+  const bool is_drained_by_hand_;
+  DrainSchedule schedule_;  // the drainer's
   // While zeros are written ahead. Before both gates.
   std::mutex extend_mutex_;
   uint64_t syncs_at_extension_ = 0;  // the drainer's

@@ -59,17 +59,17 @@ Status LogEngine::PublishTo(uint64_t offset) {
   return Status::Ok();
 }
 
-bool LogEngine::DrainTick() {
+bool LogEngine::DrainTick(std::chrono::steady_clock::time_point now) {
   const std::shared_lock<std::shared_mutex> lock(restart_mutex_,
                                                  std::try_to_lock);
   if (!lock.owns_lock()) {
     return true;
   }
+  if (side_ == nullptr) {
+    return false;  // see SettleForGood
+  }
   const uint64_t filled = side_->filled();
-  // A log that is being appended to has its full buffers written, by and by;
-  // its last bytes only when it pauses.
-  const uint64_t wanted = filled == filled_at_last_tick_ ? filled : 0;
-  filled_at_last_tick_ = filled;
+  const uint64_t wanted = schedule_.Begin(now, filled, written_.value());
   bool moved = true;
   // Other logs want to be drained too.
   for (int steps = 0; steps < kStepsOfATick && moved && CheckUsable().ok();
@@ -83,6 +83,8 @@ bool LogEngine::DrainTick() {
       }
     });
   }
+  // If a writer was inside the last buffer, the next look finds it gone.
+  schedule_.End(written_.value());
   if (options_.max_extend_bytes > 0 && CheckUsable().ok()) {
     ExtendAhead();
     FlushWindow();

@@ -106,6 +106,9 @@ Status LogStore::SyncTo(uint64_t offset, SyncKind kind) {
   return engine_->SyncTo(offset, kind);
 }
 Status LogStore::Settle() { return engine_->Settle(); }
+Status LogStore::SettleForGood(std::chrono::milliseconds limit) {
+  return engine_->SettleForGood(limit);
+}
 Status LogStore::Truncate(uint64_t size) { return engine_->Truncate(size); }
 Status LogStore::Close() { return engine_->Close(); }
 uint64_t LogStore::size() const { return engine_->size(); }

@@ -119,6 +119,14 @@ std::string WhyPrivate(const Status& status) {
              : "private ring: " + status.ToString();
 }
 
+Status RetireSideFile(const std::string& log_path, SideFile* side) {
+  Pool& pool = ThePool();
+  const std::lock_guard<std::mutex> lock(pool.mutex);
+  Status status = side->Remove();
+  Status closed = CloseOne(&pool.directories, DirectoryOf(log_path));
+  return status.ok() ? closed : status;
+}
+
 Status ReleaseSideFile(const std::string& log_path,
                        std::unique_ptr<SideFile> side) {
   Pool& pool = ThePool();

@@ -32,6 +32,11 @@ std::string WhyDistrusted(const std::string& log_path, const FileIdentity& log);
 // For people: why a ring is private when AcquireSideFile has failed.
 std::string WhyPrivate(const Status& status);
 
+// The log at `log_path` needs its side file no more but for its memory: its
+// names are gone, `side` is not, and is not to be released. REQUIRES: not
+// armed. Errors: those of removing it.
+Status RetireSideFile(const std::string& log_path, SideFile* side);
+
 // The log at `log_path` has closed. An armed side file stays where it is; one
 // that is not is kept or removed. Errors: those of removing it.
 Status ReleaseSideFile(const std::string& log_path,

@@ -13,8 +13,8 @@
 
 #include "src/base/posix_file.h"
 #include "test/log/fake_log.h"
-#include "test/log/shared_rings.h"
-#include "test/log/side_image.h"
+#include "test/side/shared_rings.h"
+#include "test/side/side_image.h"
 #include "test/support/file_size_limit.h"
 #include "test/support/temp_dir.h"
 
