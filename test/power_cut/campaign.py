@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import json
 import random
+import re
 import shutil
 import time
 
@@ -14,6 +15,8 @@ import device_log
 import recording
 from checking import (AS_POSIX, MODES, NEVER, Checker, Finding, Variant)
 from device_log import Promise
+
+SECOND_BOOT = "5ec0d000-0000-4000-8000-0123456789ab"
 
 
 @dataclasses.dataclass
@@ -98,6 +101,10 @@ class Campaign:
         folder.mkdir()
         base = folder / "base"
         recording.make_file_system(life.fs, base)
+        before = None
+        if "recut" in life.flags:
+            before = self.first_cut(life, base, folder)
+            life = dataclasses.replace(life, boot=SECOND_BOOT)
         recorder = recording.Recording(self.tools, life, base, folder)
         log = recorder.record()
         bad = len(self.failures)
@@ -112,7 +119,7 @@ class Campaign:
                         return_when=concurrent.futures.FIRST_COMPLETED)
                     for future in done:
                         self.account(*future.result())
-                image = self.cut(cutter, life, point, recorder.loop, folder)
+                image = self.cut(cutter, life, point, recorder.loop, before)
                 waiting.add(pool.submit(self.check, image, folder))
             for future in waiting:
                 self.account(*future.result())
@@ -121,21 +128,46 @@ class Campaign:
                  f"{len(self.failures) - bad} findings")
         recording.remove(folder)
 
+    def first_cut(self, life, base, folder):
+        """Makes `base` what a cut leaves of a first life. What is owed."""
+        recorder = recording.Recording(self.tools, life, base, folder)
+        log = recorder.record()
+        image = folder / "first_cut"
+        point = self.points(log, 1)[0]
+        self.say("first " + device_log.Cutter(log, base).cut(
+            point, self.style(), self.random, image))
+        image.rename(base)
+        return device_log.promise(log, point, life.threads)
+
+    def style(self):
+        return self.random.choices(list(device_log.STYLES),
+                                   device_log.STYLES.values())[0]
+
     def points(self, log, images):
-        """Half behind acknowledgements, half anywhere behind the first."""
+        """Half behind acknowledgements, half anywhere behind the first; of a
+        second life, also anywhere while it begins."""
         acks = [time for time, _ in log.acks]
+        first = acks[0] + 1
+        if log.acks[0][1] != "open " + "0," * log.acks[0][1].count(","):
+            first = 0 if self.random.random() < 0.5 else first
         return sorted(self.random.choice(acks) + 1
-                      if self.random.random() < 0.5
-                      else self.random.randrange(acks[0] + 1, log.length + 1)
+                      if self.random.random() < 0.4
+                      else self.loose_point(log, first)
                       for _ in range(images))
 
-    def cut(self, cutter, life, point, loop, folder):
-        style = self.random.choices(list(device_log.STYLES),
-                                    device_log.STYLES.values())[0]
+    def loose_point(self, log, first):
+        """Anywhere, preferably where a cut can tear something."""
+        for _ in range(self.random.choice((1, 20, 20, 20))):
+            point = self.random.randrange(first, log.length + 1)
+            if log.loose_at(point) > 0:
+                break
+        return point
+
+    def cut(self, cutter, life, point, loop, before):
         number = next(self.numbers)
-        path = folder / f"image{number}"
-        text = cutter.cut(point, style, self.random, path)
-        owed = device_log.promise(cutter.log, point, life.threads)
+        path = cutter.base.parent / f"image{number}"
+        text = cutter.cut(point, self.style(), self.random, path)
+        owed = device_log.promise(cutter.log, point, life.threads, before)
         return Image(number, life, owed, text, path,
                      self.variants(life, loop))
 
@@ -173,7 +205,7 @@ class Campaign:
                 continue
             failure = Failure(image, variant, finding)
             self.failures.append(failure)
-            kind = (variant.who, variant.boot, finding.outcome)
+            kind = kind_of(failure)
             if variant.who != "posix" and \
                     self.kept[kind] < self.options.keep and \
                     not self.options.self_test:
@@ -228,12 +260,15 @@ class Campaign:
                 posix[(key[0], key[5], key[6])] += count
         wrong = [f for f in self.failures if self.is_wrong(f, posix)]
         self.tables()
+        kinds = collections.Counter(kind_of(f) for f in wrong)
+        for kind, count in sorted(kinds.items()):
+            print(f"{count:6d} times: {' '.join(kind)}")
         self.say(f"{self.images} images, opened {self.opens} times; "
                  f"{len(wrong)} openings are not as they must be")
         shown = collections.Counter()
         for failure in wrong:
             variant, finding = failure.variant, failure.finding
-            kind = (variant.who, variant.boot, finding.outcome)
+            kind = kind_of(failure)
             shown[kind] += 1
             if shown[kind] > self.options.keep and failure.kept is None:
                 continue
@@ -264,6 +299,14 @@ class Campaign:
             print(f"{' '.join(f'{word:10s}' for word in row):58s}"
                   + "".join(f"{cell(cells, mode):>22s}" for mode in MODES))
         print()
+
+
+def kind_of(failure):
+    """Failures of one kind are much alike."""
+    words = re.sub(r"[^A-Za-z ].*", "", failure.finding.detail.rpartition(
+        "]: ")[2].replace("Corruption: ", ""))
+    return (failure.image.life.fs, failure.variant.who, failure.variant.boot,
+            failure.variant.mode, failure.finding.outcome, words)
 
 
 def preextend(life):

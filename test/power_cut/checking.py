@@ -40,15 +40,16 @@ class Checker:
         self.tools = tools
         self.at = at
         self.boot_id = boot_id
-        boot_id.write_text(OTHER_BOOT + "\n")
 
-    def mounted(self, image, fs, variant, command, variables=None):
+    def mounted(self, image, life, variant, command, variables=None):
         """Runs a command with the image mounted at self.at."""
-        mount = [self.tools.program("mount"), f"--fs={fs}",
+        mount = [self.tools.program("mount"), f"--fs={life.fs}",
                  f"--image={image}", f"--at={self.at}"]
         if variant.loop:
             mount.append(f"--loop={variant.loop}")
-        if variant.boot == "other":
+        boot = OTHER_BOOT if variant.boot == "other" else life.boot
+        if boot:
+            self.boot_id.write_text(boot + "\n")
             mount.append(f"--boot_id={self.boot_id}")
         try:
             return subprocess.run(
@@ -78,7 +79,7 @@ class Checker:
         return command
 
     def check(self, image, life, owed, variant):
-        result = self.mounted(image, life.fs, variant,
+        result = self.mounted(image, life, variant,
                               self.command(life, variant),
                               environment(self.tools, ""))
         if result.returncode == CANNOT_MOUNT:
@@ -99,9 +100,9 @@ class Checker:
         look = (f'cd "{database}" && ls -li --time-style=full-iso && '
                 f'python3 -B "{HERE}/wal_facts.py" . && '
                 f'"{self.tools.tool}" inspect .; echo; "$@"; ls -li; '
-                'grep -h uringfs LOG*')
+                'grep -hE "[]0-9] uringfs " LOG*')
         return self.mounted(
-            image, life.fs, variant,
+            image, life, variant,
             ["sh", "-c", look + " 2>&1", "sh"] + self.command(life, variant),
             environment(self.tools, "")).stdout
 

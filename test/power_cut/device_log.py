@@ -1,6 +1,7 @@
 # Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 """What a recorder has logged, and the disks a power cut may leave of it."""
 
+import bisect
 import dataclasses
 import errno
 import mmap
@@ -65,6 +66,13 @@ class DeviceLog:
                 raise ValueError(f"not a log of the recorder: {kind}")
             at += length if kind in (b"WRIT", b"ACKN") else 0
             self.length += 1
+        self._begun = [w.begun for w in self.writes]
+        self._safe = sorted(w.safe for w in self.writes)
+
+    def loose_at(self, point):
+        """How many writes no flush covers at a point."""
+        return bisect.bisect_left(self._begun, point) - \
+            bisect.bisect_left(self._safe, point)
 
     def data(self, write):
         return self.bytes[write.at:write.at + write.length]
@@ -77,16 +85,20 @@ class Promise:
     begun: list
 
 
-def promise(log, point, threads):
-    """What was acknowledged in front of `point`."""
-    owed = Promise([0] * threads, [0] * threads)
+def promise(log, point, threads, before=None):
+    """What was acknowledged in front of `point`. `before`: what was owed when
+    the recording began."""
+    owed = before or Promise([0] * threads, [0] * threads)
+    owed = dataclasses.replace(owed)
     for time, text in log.acks:
         if time >= point:
             break
         words = text.split()
         if words[0] == "open":
             counts = [int(n) for n in words[1].split(",") if n]
-            owed.begun = [max(a, b) for a, b in zip(owed.begun, counts)]
+            owed.begun = counts
+            # RocksDB has written a table of them, or still has their WAL.
+            owed.durable = [max(a, b) for a, b in zip(owed.durable, counts)]
         if words[0] != "put":
             continue
         thread, count = int(words[1]), int(words[2])

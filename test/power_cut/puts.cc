@@ -74,11 +74,12 @@ class Scanner {
     if (value != MakePut(seed_, thread, index, seen).value) {
       return Complain("wrong value of " + key);
     }
-    if (index != scan_.counts[thread]) {
+    if (index == scan_.counts[thread]) {
+      ++scan_.counts[thread];
+    } else {
       Complain("gap in front of " + key + ", put " +
                std::to_string(scan_.counts[thread]) + " is not there");
     }
-    scan_.counts[thread] = index + 1;
     for (size_t i = 0; i < needed_.size(); ++i) {
       needed_[i] = std::max(needed_[i], seen[i]);
     }

@@ -32,7 +32,7 @@ struct Put {
 Put MakePut(uint64_t seed, size_t thread, uint64_t index, const Counts& seen);
 
 struct Scan {
-  Counts counts;
+  Counts counts;        // of each thread, in front of the first that is missing
   std::string problem;  // begins with "gap", "wrong" or "unreadable"
 };
 

@@ -15,11 +15,14 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -227,6 +230,7 @@ int main(int argc, char** argv) {
                  "MOUNT_POINT\n");
     return 2;
   }
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   fuse_operations operations = {};
   operations.getattr = GetAttributes;
   operations.readdir = List;

@@ -14,6 +14,7 @@ import device_log
 IMAGE_BYTES = 64 << 20
 
 # Flags of power_cut_workload. `kills`: lives before the last, each killed.
+# `recut`: the life begins on a disk that is left of another one.
 WORKLOADS = {
     "synced": {"sync_every": 1, "puts": 250},
     "mixed": {"sync_every": 7, "puts": 400},
@@ -23,6 +24,8 @@ WORKLOADS = {
     "lives": {"sync_every": 5, "puts": 150, "kills": 2},
     "walsync": {"sync_every": 1, "puts": 250,
                 "write_buffer_bytes": 256 << 10},
+    "recut": {"sync_every": 5, "puts": 120, "recut": True,
+              "write_buffer_bytes": 256 << 10},
     "unsynced": {"sync_every": 0, "puts": 450,
                  "write_buffer_bytes": 512 << 10},
 }
@@ -60,6 +63,7 @@ class Life:
     pause_us: int
     syncfs: bool
     lie: bool = False
+    boot: str = ""  # id that the writer sees; empty: the machine's own
 
     @property
     def flags(self):
@@ -100,6 +104,16 @@ def environment(tools, uri):
         variables["LD_PRELOAD"] = tools.module
         variables["URINGFS_DEFAULT"] = uri
     return variables
+
+
+def seeing_boot(boot, file):
+    """What to put in front of a command that is to see this boot id."""
+    if not boot:
+        return []
+    file.write_text(boot + "\n")
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+            'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"',
+            file]
 
 
 def run(command, **more):
@@ -173,7 +187,9 @@ class Recording:
         life = self.life
         flags = dict(life.flags)
         kills = flags.pop("kills", 0)
-        command = [self.tools.program("workload"), f"--db={self.disk}/db",
+        flags.pop("recut", None)
+        command = seeing_boot(life.boot, self.disk.parent / "writer_boot")
+        command += [self.tools.program("workload"), f"--db={self.disk}/db",
                    f"--ack={self.fuse}/ack", f"--seed={life.seed}",
                    f"--pause_us={life.pause_us}",
                    f"--lie={'true' if life.lie else 'false'}"]

@@ -11,9 +11,11 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -140,6 +142,7 @@ class Workload {
 
 int main(int argc, char** argv) {
   gflags::ParseCommandLineFlags(&argc, &argv, true);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   uringfs::power_cut::Workload workload;
   workload.Run();
   return 0;
