@@ -13,7 +13,8 @@ import time
 
 import device_log
 import recording
-from checking import (AS_POSIX, MODES, NEVER, Checker, Finding, Variant)
+from checking import (AS_POSIX, MODES, NEVER, UNMOUNTABLE, Checker, Finding,
+                      Variant)
 from device_log import Promise
 
 SECOND_BOOT = "5ec0d000-0000-4000-8000-0123456789ab"
@@ -260,9 +261,16 @@ class Campaign:
                 posix[(key[0], key[5], key[6])] += count
         wrong = [f for f in self.failures if self.is_wrong(f, posix)]
         self.tables()
-        kinds = collections.Counter(kind_of(f) for f in wrong)
+        kinds = collections.Counter(
+            (*kind_of(f), "" if f in wrong else "(allowed)")
+            for f in self.failures)
         for kind, count in sorted(kinds.items()):
             print(f"{count:6d} times: {' '.join(kind)}")
+        cannot = sum(f.finding.outcome == UNMOUNTABLE
+                     for f in self.failures)
+        if cannot > self.opens // 50:
+            raise recording.HarnessError(
+                f"{cannot} of {self.opens} images cannot be mounted")
         self.say(f"{self.images} images, opened {self.opens} times; "
                  f"{len(wrong)} openings are not as they must be")
         shown = collections.Counter()
@@ -282,6 +290,8 @@ class Campaign:
 
     def is_wrong(self, failure, posix):
         outcome = failure.finding.outcome
+        if outcome == UNMOUNTABLE:
+            return False  # what the file system has to answer for
         if failure.variant.who == "posix":
             return outcome in NEVER
         if outcome in AS_POSIX and not self.options.no_posix:
@@ -304,7 +314,7 @@ class Campaign:
 def kind_of(failure):
     """Failures of one kind are much alike."""
     words = re.sub(r"[^A-Za-z ].*", "", failure.finding.detail.rpartition(
-        "]: ")[2].replace("Corruption: ", ""))
+        "]: ")[2].replace("Corruption: ", "")).strip()
     return (failure.image.life.fs, failure.variant.who, failure.variant.boot,
             failure.variant.mode, failure.finding.outcome, words)
 
@@ -318,7 +328,7 @@ def preextend(life):
 
 def cell(cells, mode):
     parts = [f"{cells[(mode, word)]} {word}"
-             for word in ("ok",) + NEVER + AS_POSIX
+             for word in ("ok", *NEVER, *AS_POSIX, UNMOUNTABLE)
              if cells[(mode, word)] > 0]
     return ", ".join(parts)
 
