@@ -7,6 +7,11 @@
 // What is mounted is a copy of the image in memory. Nothing is left behind,
 // however this process ends. Exit code: the command's; 121 if the image
 // cannot be mounted, 122 if something else cannot be had.
+//
+//   power_cut_mount --stay --fs=ext4 --image=FILE --at=DIR
+//
+// mounts the image itself, for the caller's namespace, and prints the loop
+// device. That one goes when it is unmounted, or the namespace ends.
 
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -34,6 +39,8 @@ DEFINE_string(fs, "ext4", "file system of the image");
 DEFINE_string(image, "", "disk image; stays as it is");
 DEFINE_string(at, "", "directory to mount it at");
 DEFINE_string(loop, "", "loop device to use if nobody else does");
+DEFINE_string(options, "", "for the file system");
+DEFINE_bool(stay, false, "mount the image itself, and leave it mounted");
 DEFINE_string(boot_id, "", "file with the boot id that the command sees");
 
 namespace {
@@ -84,6 +91,9 @@ bool Attach(const std::string& name, int image, int* device) {
   loop_config config = {};
   config.fd = static_cast<__u32>(image);
   config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+  if (FLAGS_stay) {  // many requests at once, as a disk has them
+    config.info.lo_flags |= LO_FLAGS_DIRECT_IO;
+  }
   if (::ioctl(*device, LOOP_CONFIGURE, &config) == 0) {
     return true;
   }
@@ -109,6 +119,32 @@ std::string AttachAny(int image, int* device) {
   Die("no loop device");
 }
 
+// Returns the name of the loop device.
+std::string Mount(int image) {
+  int device = -1;
+  const std::string name = AttachAny(image, &device);
+  ::close(image);
+  std::string options = FLAGS_options;
+  if (FLAGS_fs == "xfs") {
+    options += options.empty() ? "nouuid" : ",nouuid";
+  }
+  if (::mount(name.c_str(), FLAGS_at.c_str(), FLAGS_fs.c_str(), 0,
+              options.c_str()) != 0) {
+    Die("mount of " + FLAGS_image, kCannotMount);
+  }
+  ::close(device);
+  return name;
+}
+
+int Stay() {
+  const int image = ::open(FLAGS_image.c_str(), O_RDWR | O_CLOEXEC);
+  if (image < 0) {
+    Die(FLAGS_image);
+  }
+  std::printf("%s\n", Mount(image).c_str());
+  return 0;
+}
+
 int RunCommand(char** command) {
   const pid_t child = ::fork();
   if (child < 0) {
@@ -130,6 +166,9 @@ int RunCommand(char** command) {
 
 int main(int argc, char** argv) {
   gflags::ParseCommandLineFlags(&argc, &argv, true);
+  if (FLAGS_stay) {
+    return Stay();
+  }
   if (argc < 2) {
     std::fprintf(stderr, "power_cut_mount: no command\n");
     return kCannotStart;
@@ -144,15 +183,7 @@ int main(int argc, char** argv) {
               MS_BIND, nullptr) != 0) {
     Die("another boot id");
   }
-  const int image = CopyOfImage();
-  int device = -1;
-  const std::string name = AttachAny(image, &device);
-  ::close(image);
-  if (::mount(name.c_str(), FLAGS_at.c_str(), FLAGS_fs.c_str(), 0,
-              FLAGS_fs == "xfs" ? "nouuid" : "") != 0) {
-    Die("mount of " + FLAGS_image, kCannotMount);
-  }
-  ::close(device);
+  Mount(CopyOfImage());
   const int code = RunCommand(argv + 1);
   if (::umount2(FLAGS_at.c_str(), 0) != 0) {
     Die("umount");

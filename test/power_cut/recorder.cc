@@ -11,10 +11,12 @@
 // Writes and flushes are logged twice: when they come in, and before they are
 // answered. In between is a random delay, so that many are under way at once.
 
-#define FUSE_USE_VERSION 31
+#define FUSE_USE_VERSION 312
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -220,6 +222,53 @@ void* Initialise(fuse_conn_info* connection, fuse_config*) {
   return nullptr;
 }
 
+fuse_operations Operations() {
+  fuse_operations operations = {};
+  operations.getattr = GetAttributes;
+  operations.readdir = List;
+  operations.open = OpenFile;
+  operations.read = ReadFile;
+  operations.write = WriteFile;
+  operations.fsync = SyncFile;
+  operations.truncate = CutFile;
+  operations.init = Initialise;
+  return operations;
+}
+
+// Enters a mount namespace without the file system, and so without what will
+// be mounted on it: a server that holds the last namespace would have to
+// unmount, on its way out, what waits for its answers.
+bool LeaveNamespace(const char* mount_point) {
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::umount2(mount_point, MNT_DETACH) == 0;
+}
+
+// Whoever started this is gone, and its namespace with it: that is unmounted
+// now, which ends this process. If not, it ends all the same.
+void OnOrphaned(int) { ::alarm(5); }
+
+int Serve(char* program, const char* mount_point) {
+  char* arguments[] = {program, nullptr};
+  fuse_args args = FUSE_ARGS_INIT(1, arguments);
+  const fuse_operations operations = Operations();
+  fuse* server = fuse_new(&args, &operations, sizeof(operations), nullptr);
+  if (server == nullptr || fuse_mount(server, mount_point) != 0) {
+    return 1;
+  }
+  if (!LeaveNamespace(mount_point)) {
+    std::perror("a mount namespace");
+    return 1;
+  }
+  fuse_loop_config* config = fuse_loop_cfg_create();
+  fuse_loop_cfg_set_max_threads(config, 32);
+  fuse_loop_cfg_set_idle_threads(config, 32);
+  const int result = fuse_loop_mt(server, config);
+  fuse_loop_cfg_destroy(config);
+  fuse_destroy(server);
+  return result;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -230,22 +279,9 @@ int main(int argc, char** argv) {
                  "MOUNT_POINT\n");
     return 2;
   }
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  fuse_operations operations = {};
-  operations.getattr = GetAttributes;
-  operations.readdir = List;
-  operations.open = OpenFile;
-  operations.read = ReadFile;
-  operations.write = WriteFile;
-  operations.fsync = SyncFile;
-  operations.truncate = CutFile;
-  operations.init = Initialise;
-  std::string foreground = "-f";
-  std::string option = "-o";
-  std::string threads = "max_idle_threads=32,max_threads=32";
-  char* arguments[] = {argv[0],        foreground.data(), option.data(),
-                       threads.data(), argv[5],           nullptr};
-  const int result = fuse_main(5, arguments, &operations, nullptr);
+  std::signal(SIGUSR1, OnOrphaned);
+  ::prctl(PR_SET_PDEATHSIG, SIGUSR1);
+  const int result = Serve(argv[0], argv[5]);
   recorder.Close();
   return result;
 }

@@ -150,7 +150,7 @@ class Recording:
         self.errors = folder / "recorder.err"
         self.recorder = None
         self.loop = ""
-        self.attached = self.mounted = False
+        self.mounted = False
         for directory in (self.fuse, self.disk):
             directory.mkdir(exist_ok=True)
 
@@ -176,11 +176,10 @@ class Recording:
                 raise HarnessError("the recorder does not start: "
                                    + self.errors.read_text())
             time.sleep(0.01)
-        self.loop = run(["losetup", "--find", "--show", "--direct-io=on",
-                         device])
-        self.attached = True
-        options = "commit=1" if self.life.fs == "ext4" else "defaults"
-        run(["mount", "-t", self.life.fs, "-o", options, self.loop, self.disk])
+        options = "commit=1" if self.life.fs == "ext4" else ""
+        self.loop = run([self.tools.program("mount"), "--stay",
+                         f"--fs={self.life.fs}", f"--options={options}",
+                         f"--image={device}", f"--at={self.disk}"])
         self.mounted = True
 
     def _live(self):
@@ -227,9 +226,6 @@ class Recording:
             subprocess.run(["sync", "-f", self.disk], check=False)
 
     def _unmount(self):
-        if self.attached:  # at once, or when it is unmounted
-            run(["losetup", "--detach", self.loop])
-            self.attached = False
         if self.mounted:
             run(["umount", self.disk])
             self.mounted = False
