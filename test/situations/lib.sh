@@ -1,0 +1,125 @@
+# Sourced by the script of each cell, behind its variables; see cells.py.
+# shellcheck shell=bash disable=SC2153,SC2154
+#
+#   W    folder of the cell         D   directory of the database
+#   P    parent of D                O   directory that is opened in the end
+#   M    mount point, I its image   B   a file with the id of another boot
+#   AS   command in front of what opens, to be another user
+#   BOOT same|other, for what opens    FS  uringfs|posix
+
+set -euo pipefail
+ulimit -c 0
+
+# as_asked COMMAND...: as the user and in the boot that opens.
+as_asked() {
+  local before=()
+  [ "$BOOT" = same ] || before=(unshare -m bash -c
+    'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"' "$B")
+  # shellcheck disable=SC2086
+  ${before[@]+"${before[@]}"} $AS "$@"
+}
+
+on_posix() { as_asked "$@"; }
+on_uringfs() {
+  if [ "$FS" = posix ]; then
+    as_asked "$@"
+  else
+    as_asked env "LD_PRELOAD=$MODULE" URINGFS_DEFAULT=1 "$@"
+  fi
+}
+
+# put ARGUMENT...: the writer, with the status of its end expected in $ENDS.
+put() {
+  local code=0
+  on_uringfs "$DRIVER" put "$D" "$@" "counter=$W/account" \
+    ${WAL_DIR:+"wal_dir=$WAL_DIR"} || code=$?
+  [ "$code" = "$ENDS" ] || { echo "the writer ended with $code"; exit 1; }
+}
+
+# say TITLE COMMAND...: runs it, and tells how it ended for cells.py to judge.
+say() {
+  local title=$1 code=0
+  shift
+  echo "open: $title"
+  "$@" > "$W/said" 2>&1 || code=$?
+  cat "$W/said"
+  echo "exit: $code"
+  return "$code"
+}
+
+# look on_uringfs|on_posix COMMAND DIRECTORY [NAME=VALUE...]
+look() {
+  say "$*" "$1" "$DRIVER" "${@:2}" "value=$VALUE" \
+    ${WAL_DIR:+"wal_dir=$WAL_DIR"}
+}
+
+# recover DIRECTORY [FLAG...]: there is nothing to recover on posix.
+recover() {
+  [ "$FS" = posix ] || say "uringfs recover $*" as_asked "$TOOL" recover \
+    "${@:2}" "$1" ${WAL_DIR:+"$WAL_DIR"}
+}
+
+# Where an open was refused with both ways out, one of them is gone.
+way_out() {
+  grep -q -- 'uringfs recover --discard' "$W/said" || return 0
+  echo "way out"
+  recover "$O" --discard && look on_posix count "$O"
+}
+
+# attach IMAGE MOUNT_POINT [OPTION]; the loop device goes with the mount.
+attach() { mount -o "loop${3:+,$3}" "$1" "$2"; }
+
+# detach MOUNT_POINT: what a killed process had in flight may hold it.
+detach() {
+  for _ in $(seq 200); do
+    umount "$1" 2> /dev/null && return
+    sleep 0.05
+  done
+  umount "$1"
+}
+
+# freeze COMMAND...: runs it while the file system M stands still.
+freeze() {
+  trap 'fsfreeze -u "$M"' EXIT
+  fsfreeze -f "$M"
+  "$@"
+}
+
+# Another loop device under the same file system.
+change_loop() {
+  local was
+  was=$(findmnt -nro SOURCE "$M")
+  detach "$M"
+  for _ in $(seq 100); do
+    losetup "$was" > /dev/null 2>&1 || break
+    sleep 0.05
+  done
+  truncate -s 1M "$W/dummy"
+  losetup "$was" "$W/dummy" || true
+  attach "$I" "$M"
+  losetup -d "$was" || true
+  [ "$(findmnt -nro SOURCE "$M")" != "$was" ]
+}
+
+# copy_by_rename FROM TO: as rsync does, every file by another name at first.
+copy_by_rename() {
+  local path name
+  mkdir "$2"
+  for path in "$1"/*; do
+    name=$(basename "$path")
+    cp --preserve=mode,ownership,timestamps "$path" "$2/.$name.Ab12Cd"
+    mv "$2/.$name.Ab12Cd" "$2/$name"
+  done
+}
+
+# interrupt DELAY_MS...: opens for write that are killed so long after.
+interrupt() {
+  local delay
+  for delay in "$@"; do
+    on_uringfs "$DRIVER" count "$D" "value=$VALUE" \
+      ${WAL_DIR:+"wal_dir=$WAL_DIR"} > "$W/interrupted" 2>&1 &
+    sleep "$(printf '0.%03d' "$delay")"
+    kill -9 $! 2> /dev/null || true
+    wait $! 2> /dev/null || true
+  done
+}
