@@ -12,7 +12,7 @@ import table
 from table import CHANGES, EVENTS, SIZES, SYNCS, WAYS
 
 HERE = pathlib.Path(__file__).resolve().parent
-EXIT_STATUS = {"kill": 137, "busy": 137, "exit": 0, "abort": 134}
+EXIT_STATUS = {"kill": "137", "busy": "137", "exit": "0", "abort": "134"}
 WORDS = ("begun", "acknowledged", "synced", "half", "half_synced")
 
 
@@ -65,16 +65,14 @@ def all_cells():
                 continue
             turn = zlib.crc32(f"{event_name} {change_name}".encode())
             boots = (change.boot,) if change.boot else event.boots
-            sizes = [size for size in SIZES
+            sizes = [size for size in event.sizes
                      if size != "small" or not change.needs_side_file]
             ways = table.ways_of(event_name, change_name)
             for at, way in enumerate(ways):
                 for boot in boots:
-                    size = sizes[(turn // 7 + at) % len(sizes)]
                     yield Cell(event_name, change_name, way,
                                SYNCS[(turn + at) % len(SYNCS)],
-                               "full" if event_name == "nospace" else size,
-                               boot)
+                               sizes[(turn // 7 + at) % len(sizes)], boot)
 
 
 def quick_cells():
@@ -95,8 +93,7 @@ def script(cell, setup, work, sabotage=""):
     """The whole cell in bash; with `live` as its argument the part that runs
     beside the open database."""
     event, change = EVENTS[cell.event], CHANGES[cell.change]
-    keys, value, write_buffer = (table.FULL if cell.size == "full"
-                                 else SIZES[cell.size])
+    keys, value, write_buffer = SIZES[cell.size]
     delays = random.Random(cell.name)
     in_image = cell.place != table.DIR
     lines = [
@@ -109,7 +106,9 @@ def script(cell, setup, work, sabotage=""):
         'D=$P/db O=$P/db AS="" BOOT=same',
         f"FS={setup.fs} MODULE={setup.module}",
         f"DRIVER={setup.driver} TOOL={setup.tool}",
-        f"VALUE={value} ENDS={EXIT_STATUS[event.end]}",
+        f"VALUE={value} "
+        # RocksDB may abort by itself, see driver.cc.
+        f"ENDS='{EXIT_STATUS[event.end]}{' 134' * (cell.event == 'full-log')}'",
         'DELAYS="' + " ".join(str(delays.randrange(4, 60)) for _ in range(6))
         + '"',
         f"WAL_DIR={'$P/wal' if change.wal_dir else ''}",
@@ -121,13 +120,12 @@ def script(cell, setup, work, sabotage=""):
         'echo 00000000-0000-4000-8000-000000000000 > "$B"',
     ]
     if in_image:
-        size, make = {table.EXT4: ("64M", "mkfs.ext4 -q -F -J size=4"),
+        size, make = {table.EXT4: ("128M", "mkfs.ext4 -q -F -m 0 -J size=4"),
                       table.XFS: ("320M", "mkfs.xfs -q")}[cell.place]
         lines.append(f'truncate -s {size} "$I"; {make} "$I"; '
                      'attach "$I" "$M"')
     lines += [
         'mkdir "$P"',
-        *([event.before] if event.before else []),
         f"put keys={keys} value={value} sync={cell.sync} "
         f"write_buffer={write_buffer} end={event.end} "
         f"delay_us={delays.randrange(5000)} \\",

@@ -28,12 +28,21 @@ on_uringfs() {
   fi
 }
 
-# put ARGUMENT...: the writer, with the status of its end expected in $ENDS.
+# Hard links of the files, which may be missing, in a folder beside D.
+link() {
+  local file
+  mkdir "$D.links"
+  for file in "$@"; do
+    ! [ -e "$file" ] || ln "$file" "$D.links"
+  done
+}
+
+# put ARGUMENT...: the writer, which must end with one of $ENDS.
 put() {
   local code=0
   on_uringfs "$DRIVER" put "$D" "$@" "counter=$W/account" \
-    ${WAL_DIR:+"wal_dir=$WAL_DIR"} || code=$?
-  [ "$code" = "$ENDS" ] || { echo "the writer ended with $code"; exit 1; }
+    ${WAL_DIR:+"wal_dir=$WAL_DIR"} 2>&1 || code=$?
+  [[ " $ENDS " = *" $code "* ]] || { echo "the writer ended with $code"; exit 1; }
 }
 
 # say TITLE COMMAND...: runs it, and tells how it ended for cells.py to judge.
@@ -114,12 +123,11 @@ copy_by_rename() {
 
 # interrupt DELAY_MS...: opens for write that are killed so long after.
 interrupt() {
-  local delay
+  local delay before=$AS
   for delay in "$@"; do
+    AS="timeout -s KILL $(printf '0.%03d' "$delay") $before"
     on_uringfs "$DRIVER" count "$D" "value=$VALUE" \
-      ${WAL_DIR:+"wal_dir=$WAL_DIR"} > "$W/interrupted" 2>&1 &
-    sleep "$(printf '0.%03d' "$delay")"
-    kill -9 $! 2> /dev/null || true
-    wait $! 2> /dev/null || true
+      ${WAL_DIR:+"wal_dir=$WAL_DIR"} > "$W/interrupted" 2>&1 || true
   done
+  AS=$before
 }

@@ -21,12 +21,12 @@ class Event:
     end: str = "kill"
     place: str = DIR
     put: str = ""           # more arguments of the writer
-    before: str = ""        # before the writer starts
     live: str = ""          # while it lives, after half of the puts
     after: str = ""         # when it has ended
     counts: str = "acknowledged"   # word of the account that must be there
     boots: tuple = ("same",)
     same_boot: str = ALL    # expected if opened in the same boot
+    sizes: tuple = ("1m", "turns", "many", "small")
     quick: tuple = None     # changes in the short choice; None: each
 
 
@@ -64,6 +64,15 @@ def shutdown(place, flags):
         quick=("nothing", "chmod", "cp", "loop"))
 
 
+def full_disk(title, full):
+    return Event(
+        title, place=EXT4, put=f'"fill=$M/fill" full={full}',
+        live='free=$(stat -f -c "%a * %S" "$M")\n'
+             'fallocate -l $((free - (2 << 20))) "$M/fill"',
+        sizes=("full",), after='rm -f "$M/fill"',
+        quick=("nothing", "fsgroup", "link-all", "cp"))
+
+
 COPY_IMAGE = 'cp --sparse=always "$I" "$I.copy"'
 USE_COPY = 'detach "$M"; I=$I.copy; attach "$I" "$M"'
 
@@ -72,12 +81,10 @@ EVENTS = {
     "busy": Event("kill -9 while it puts", end="busy"),
     "exit": Event("exit() without close", end="exit"),
     "abort": Event("abort()", end="abort"),
-    "nospace": Event(
-        "disk full, space freed, recovered, kill -9", place=EXT4,
-        put='"fill=$M/fill"',
-        before='free=$(stat -f -c "%a * %S" "$M")\n'
-               'fallocate -l $((free - (12 << 20))) "$M/fill"',
-        quick=("nothing", "fsgroup", "link-all", "cp")),
+    "full-log": full_disk(
+        "disk full under the log, space freed, kill -9", "log"),
+    "full-flush": full_disk(
+        "disk full in a flush, space freed, recovered, kill -9", "flush"),
     "recovery": Event(
         "kill -9, and again while it opens", after="interrupt $DELAYS"),
     "ext4-flush": shutdown(EXT4, 1),
@@ -97,7 +104,6 @@ OF_GROUP = ('chgrp -R 65533 "$D"; chmod -R g+rwX "$D"; '
 AS_USER = "AS='setpriv --reuid=65534 --regid=65534 "
 # Those that end a process and leave its files where they are.
 ENDS = ("kill", "busy", "exit", "abort", "recovery")
-LINKS = 'mkdir "$D.links"; for f in "$D"/{names}; do ln "$f" "$D.links/"; done'
 
 CHANGES = {
     "nothing": Change("nothing"),
@@ -111,14 +117,14 @@ CHANGES = {
         f"chown -R 65534:65534 \"$D\"; {AS_USER}--clear-groups'"),
     "link-log": Change(
         "hard link of the log, before more puts",
-        live=LINKS.format(names="*.log"), events=ENDS),
+        live='link "$D"/*.log', events=ENDS),
     "link-side": Change(
         "hard link of the side file, before more puts",
-        live=LINKS.format(names="*.log.uringfs"), events=ENDS,
+        live='link "$D"/*.log.uringfs', events=ENDS,
         needs_side_file=True),
     "link-all": Change(
         "cp -al of the open database, before more puts",
-        live='cp -al "$D" "$D.links"', events=ENDS + ("nospace",)),
+        live='cp -al "$D" "$D.links"', events=ENDS + ("full-log", "full-flush")),
     "cp-al": Change("cp -al, the copy is opened", f'{NEW}cp -al "$D" "$O"'),
     "cp": Change("cp -a, the copy is opened", f'{NEW}cp -a "$D" "$O"'),
     "cp-over": Change(
@@ -166,7 +172,8 @@ CHANGES = {
         events=ENDS),
     "restore": Change(
         "an older checkpoint copied over it",
-        'cp -a "$D.good/." "$D"', put='"checkpoint=$D.good"',
+        'cp -a "$D.copy/." "$D"', put='"checkpoint=$D.good"',
+        live='cp -a "$D.good" "$D.copy"',
         expected=OR_ERROR, events=ENDS, needs_side_file=True),
     "old-side": Change(
         "recovered, then an old side file put back",
@@ -195,14 +202,14 @@ WAYS = {
 
 SYNCS = ("0", "mixed", "0", "1")
 
-# Puts, bytes of a value, memtable (0: RocksDB's default).
+# Puts, bytes of a value, bytes of a memtable (0: one takes all).
 SIZES = {
     "1m": (500, 2000, 0),
-    "turns": (1250, 4000, 0),     # several turns of the ring
+    "turns": (1250, 4000, 0),          # several turns of the ring
     "many": (1000, 1000, 128 << 10),   # several logs
-    "small": (40, 100, 0),        # too short for a side file
+    "small": (40, 100, 0),             # too short for a side file
+    "full": (4000, 4000, 0),           # half of them, and until it is full
 }
-FULL = (200, 4000, 0)             # and until the disk is full
 
 
 def expected(event, change, boot):
