@@ -107,8 +107,7 @@ def script(cell, setup, work, sabotage=""):
         f"FS={setup.fs} MODULE={setup.module}",
         f"DRIVER={setup.driver} TOOL={setup.tool}",
         f"VALUE={value} "
-        # RocksDB may abort by itself, see driver.cc.
-        f"ENDS='{EXIT_STATUS[event.end]}{' 134' * (cell.event == 'full-log')}'",
+        f"ENDS='{EXIT_STATUS[event.end]}{' 134' * event.may_abort}'",
         'DELAYS="' + " ".join(str(delays.randrange(4, 60)) for _ in range(6))
         + '"',
         f"WAL_DIR={'$P/wal' if change.wal_dir else ''}",

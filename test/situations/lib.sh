@@ -13,7 +13,8 @@ ulimit -c 0
 # as_asked COMMAND...: as the user and in the boot that opens.
 as_asked() {
   local before=()
-  [ "$BOOT" = same ] || before=(unshare -m bash -c
+  # What is unmounted here is to go there too.
+  [ "$BOOT" = same ] || before=(unshare --mount --propagation slave bash -c
     'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"' "$B")
   # shellcheck disable=SC2086
   ${before[@]+"${before[@]}"} $AS "$@"
@@ -78,13 +79,22 @@ way_out() {
 # attach IMAGE MOUNT_POINT [OPTION]; the loop device goes with the mount.
 attach() { mount -o "loop${3:+,$3}" "$1" "$2"; }
 
-# detach MOUNT_POINT: what a killed process had in flight may hold it.
-detach() {
+# wait_until COMMAND...: tries it for ten seconds.
+wait_until() {
   for _ in $(seq 200); do
-    umount "$1" 2> /dev/null && return
+    "$@" 2> /dev/null && return
     sleep 0.05
   done
-  umount "$1"
+  "$@"
+}
+
+is_free() { [ -z "$(losetup -j "$1")" ]; }
+
+# detach MOUNT_POINT: what a killed process had in flight may hold it. When the
+# loop device is gone, so is the file system.
+detach() {
+  wait_until umount "$1"
+  wait_until is_free "$I"
 }
 
 # freeze COMMAND...: runs it while the file system M stands still.
@@ -99,10 +109,6 @@ change_loop() {
   local was
   was=$(findmnt -nro SOURCE "$M")
   detach "$M"
-  for _ in $(seq 100); do
-    losetup "$was" > /dev/null 2>&1 || break
-    sleep 0.05
-  done
   truncate -s 1M "$W/dummy"
   losetup "$was" "$W/dummy" || true
   attach "$I" "$M"

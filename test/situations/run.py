@@ -96,14 +96,20 @@ class Runner:
 def logs_of(work):
     """What uringfs wrote into the LOGs of the databases."""
     lines = []
-    for path in sorted(work.rglob("LOG*")):
-        try:
-            text = path.read_text(errors="replace")
-        except OSError:
-            continue  # its file system was shut down
-        lines += [f"{path.parent.name}/{path.name}: {line}"
-                  for line in text.splitlines()
-                  if re.search(r"uringfs (?!\d)", line)]
+    # Folders that cannot be read, as those of a file system that was shut
+    # down, are left out by os.walk().
+    for folder, _, names in os.walk(work):
+        for name in sorted(names):
+            path = pathlib.Path(folder) / name
+            if not re.match(r"LOG(\.|$)", name):
+                continue
+            try:
+                text = path.read_text(errors="replace")
+            except OSError as error:
+                text = f"uringfs' harness: {error}"
+            lines += [f"{path.relative_to(work)}: {line}"
+                      for line in text.splitlines()
+                      if re.search(r"uringfs\W*[a-z]", line)]
     return "\n".join(lines)
 
 

@@ -23,6 +23,7 @@ class Event:
     put: str = ""           # more arguments of the writer
     live: str = ""          # while it lives, after half of the puts
     after: str = ""         # when it has ended
+    may_abort: bool = False   # RocksDB's assertions, see driver.cc
     counts: str = "acknowledged"   # word of the account that must be there
     boots: tuple = ("same",)
     same_boot: str = ALL    # expected if opened in the same boot
@@ -60,7 +61,7 @@ def shutdown(place, flags):
         f"{place} shut down, {how}, mounted again", place=place,
         live=f'"$DRIVER" shutdown "$M" flags={flags}',
         after='detach "$M"; attach "$I" "$M"', counts="synced",
-        boots=("same", "other"), same_boot=OR_ERROR,
+        may_abort=True, boots=("same", "other"), same_boot=OR_ERROR,
         quick=("nothing", "chmod", "cp", "loop"))
 
 
@@ -69,7 +70,7 @@ def full_disk(title, full):
         title, place=EXT4, put=f'"fill=$M/fill" full={full}',
         live='free=$(stat -f -c "%a * %S" "$M")\n'
              'fallocate -l $((free - (2 << 20))) "$M/fill"',
-        sizes=("full",), after='rm -f "$M/fill"',
+        sizes=("full",), after='rm -f "$M/fill"', may_abort=full == "log",
         quick=("nothing", "fsgroup", "link-all", "cp"))
 
 

@@ -25,6 +25,9 @@ OWN_NAMESPACE = "URINGFS_SITUATIONS_NAMESPACE"
 def enter_namespace():
     """Starts this program again in a mount namespace, where that is allowed."""
     if OWN_NAMESPACE in os.environ:
+        if os.environ[OWN_NAMESPACE]:
+            # Among the namespaces of the run; not with the outside.
+            subprocess.run(["mount", "--make-rshared", "/"], check=True)
         return
     unshare = ["unshare", "--mount", "--propagation", "private"]
     allowed = subprocess.run(unshare + ["true"], check=False,
