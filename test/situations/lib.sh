@@ -76,8 +76,16 @@ way_out() {
   recover "$O" --discard && look on_posix count "$O"
 }
 
-# attach IMAGE MOUNT_POINT [OPTION]; the loop device goes with the mount.
-attach() { mount -o "loop${3:+,$3}" "$1" "$2"; }
+# attach IMAGE MOUNT_POINT [OPTION]: the loop device goes with the mount. Not
+# `mount -o loop`: that asks every loop device there is, and waits where one
+# of somebody else's does not answer.
+attach() {
+  local loop code=0
+  loop=$(losetup --find --show "$1")
+  mount ${3:+-o "$3"} "$loop" "$2" || code=$?
+  losetup --detach "$loop"
+  return "$code"
+}
 
 # wait_until COMMAND...: tries it for ten seconds.
 wait_until() {
@@ -88,7 +96,7 @@ wait_until() {
   "$@"
 }
 
-is_free() { [ -z "$(losetup -j "$1")" ]; }
+is_free() { ! grep -qsxF "$1" /sys/block/loop*/loop/backing_file; }
 
 # detach MOUNT_POINT: what a killed process had in flight may hold it. When the
 # loop device is gone, so is the file system.

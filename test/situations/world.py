@@ -7,7 +7,6 @@ left then, the folder, is removed by the next run: it takes the lock in it.
 """
 
 import fcntl
-import json
 import os
 import pathlib
 import shutil
@@ -20,6 +19,7 @@ import time
 
 PREFIX = "uringfs_situations."
 OWN_NAMESPACE = "URINGFS_SITUATIONS_NAMESPACE"
+LIBRARY = pathlib.Path(__file__).resolve().parent / "lib.sh"
 
 
 def enter_namespace():
@@ -46,11 +46,12 @@ def mounts_below(folder):
 
 
 def loops_below(folder):
-    listed = subprocess.run(["losetup", "--json", "--list"], check=False,
-                            capture_output=True, text=True).stdout
-    for loop in json.loads(listed or '{"loopdevices": []}')["loopdevices"]:
-        if (loop["back-file"] or "").startswith(str(folder) + "/"):
-            yield loop["name"]
+    for path in pathlib.Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            if path.read_text().startswith(str(folder) + "/"):
+                yield "/dev/" + path.parts[3]
+        except OSError:
+            pass  # detached meanwhile
 
 
 def clear(folder):
@@ -146,9 +147,9 @@ class World:
             return "no mount namespace of our own is allowed"
         probe = self.folder / "probe"
         status, said = self.run(["bash", "-ec", (
-            'mkdir "$0"; truncate -s 8M "$0/i"; mkfs.ext4 -q -F "$0/i"; '
-            'mkdir "$0/m"; mount -o loop "$0/i" "$0/m"; umount "$0/m"'),
-            str(probe)], 60)
+            '. "$0"; mkdir -p "$1/m"; I=$1/i; truncate -s 8M "$I"; '
+            'mkfs.ext4 -q -F "$I"; attach "$I" "$1/m"; detach "$1/m"'),
+            str(LIBRARY), str(probe)], 60)
         clear(probe)
         return f"cannot mount an image: {said.strip()}" if status else ""
 
