@@ -65,8 +65,7 @@ def all_cells():
                 continue
             turn = zlib.crc32(f"{event_name} {change_name}".encode())
             boots = (change.boot,) if change.boot else event.boots
-            sizes = [size for size in event.sizes
-                     if size != "small" or not change.needs_side_file]
+            sizes = change.sizes or event.sizes
             ways = table.ways_of(event_name, change_name)
             for at, way in enumerate(ways):
                 for boot in boots:
@@ -107,7 +106,7 @@ def script(cell, setup, work, sabotage=""):
         f"FS={setup.fs} MODULE={setup.module}",
         f"DRIVER={setup.driver} TOOL={setup.tool}",
         f"VALUE={value} "
-        f"ENDS='{EXIT_STATUS[event.end]}{' 134' * event.may_abort}'",
+        f"ENDS='{EXIT_STATUS[event.end]} {event.may_end}'",
         'DELAYS="' + " ".join(str(delays.randrange(4, 60)) for _ in range(6))
         + '"',
         f"WAL_DIR={'$P/wal' if change.wal_dir else ''}",

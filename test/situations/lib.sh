@@ -43,7 +43,10 @@ put() {
   local code=0
   on_uringfs "$DRIVER" put "$D" "$@" "counter=$W/account" \
     ${WAL_DIR:+"wal_dir=$WAL_DIR"} 2>&1 || code=$?
-  [[ " $ENDS " = *" $code "* ]] || { echo "the writer ended with $code"; exit 1; }
+  if [[ " $ENDS " != *" $code "* ]]; then
+    echo "the writer ended with $code"
+    exit 1
+  fi
 }
 
 # say TITLE COMMAND...: runs it, and tells how it ended for cells.py to judge.
@@ -139,7 +142,7 @@ copy_by_rename() {
 interrupt() {
   local delay before=$AS
   for delay in "$@"; do
-    AS="timeout -s KILL $(printf '0.%03d' "$delay") $before"
+    AS="timeout --foreground -s KILL $(printf '0.%03d' "$delay") $before"
     on_uringfs "$DRIVER" count "$D" "value=$VALUE" \
       ${WAL_DIR:+"wal_dir=$WAL_DIR"} > "$W/interrupted" 2>&1 || true
   done

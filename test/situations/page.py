@@ -65,9 +65,10 @@ def table_lines():
 def ways_line():
     texts = []
     for way in WAYS.values():
-        only = f" (behind {', '.join(EVENTS[name].title for name in way.only)})" \
-            if way.only else ""
-        texts.append(way.title + only)
+        limits = [f"{word} {', '.join(EVENTS[name].title for name in names)}"
+                  for word, names in (("after", way.only or ()),
+                                      ("not after", way.never)) if names]
+        texts.append(way.title + "".join(f" ({limit})" for limit in limits))
     return "Each is opened: " + "; ".join(texts) + "."
 
 
