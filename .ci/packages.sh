@@ -4,8 +4,8 @@
 
 uringfs_build_packages=(g++ cmake ninja-build pkg-config liburing-dev
   librocksdb-dev rocksdb-tools libgtest-dev libgmock-dev libgflags-dev
-  libbenchmark-dev nlohmann-json3-dev ccache strace e2fsprogs mount util-linux
-  python3)
+  libbenchmark-dev nlohmann-json3-dev ccache strace e2fsprogs xfsprogs mount
+  util-linux python3)
 uringfs_check_packages=(clang clang-tidy clang-format libclang-rt-14-dev
   chromium)
 
