@@ -30,16 +30,18 @@ constexpr char kHelp[] = R"(usage: driver COMMAND DIRECTORY [NAME=VALUE...]
   put         puts keys=N of value=BYTES; sync=0|1|mixed, mixed syncs each
               tenth. Accounts go to counter=FILE: 64-bit words, see Account.
               After half of them: checkpoint=DIRECTORY is made, live=COMMAND
-              is run. fill=FILE: fills the disk, by full=log|flush, deletes FILE and
-              goes on when RocksDB has recovered, with keys=N more. Ends
-              by end=kill|busy|exit|abort|close; busy: killed while it puts.
+              is run. fill=FILE: fills the disk, by full=log|flush, deletes
+              FILE and goes on when RocksDB has recovered, with keys=N
+              more. Ends by end=kill|busy|exit|abort|close; busy: killed
+              while it puts.
   count, ro   opens for write, or read-only, and counts
   secondary   opens as a secondary, with its own files in to=DIRECTORY
   repair      RepairDB
   checkpoint  opens for write, counts, makes a checkpoint in to=DIRECTORY
   shutdown    shuts the file system of DIRECTORY down; flags=N as in the kernel
 
-Of all, wal_dir=DIRECTORY, and write_buffer=BYTES for many small memtables. Exit status: 0 done, 1 usage, 2 not opened, 3 other.
+Of all, wal_dir=DIRECTORY, and write_buffer=BYTES for many small memtables.
+Exit status: 0 done, 1 usage, 2 not opened, 3 other.
 )";
 
 enum ExitCode { kDone = 0, kUsage = 1, kNotOpened = 2, kFailed = 3 };

@@ -1,5 +1,5 @@
 # Sourced by the script of each cell, behind its variables; see cells.py.
-# shellcheck shell=bash disable=SC2153,SC2154
+# shellcheck shell=bash disable=SC2016,SC2128,SC2153,SC2154,SC2178
 #
 #   W    folder of the cell         D   directory of the database
 #   P    parent of D                O   directory that is opened in the end
