@@ -58,34 +58,47 @@ class Cell:
 
 def all_cells():
     """Each event x change x way. Syncs, sizes and boots take turns along the
-    ways, from another beginning in each box."""
+    ways, from another beginning in each box. First in a box is the one that
+    has most to lose."""
     for event_name, event in EVENTS.items():
         for change_name, change in CHANGES.items():
-            if not table.is_cell(event_name, change_name):
-                continue
-            turn = zlib.crc32(f"{event_name} {change_name}".encode())
-            boots = (change.boot,) if change.boot else event.boots
-            sizes = change.sizes or event.sizes
-            ways = table.ways_of(event_name, change_name)
-            for at, way in enumerate(ways):
-                for boot in boots:
-                    yield Cell(event_name, change_name, way,
-                               SYNCS[(turn + at) % len(SYNCS)],
-                               sizes[(turn // 7 + at) % len(sizes)], boot)
+            if table.is_cell(event_name, change_name):
+                yield from dict.fromkeys(box(event_name, change_name))
+
+
+def box(event_name, change_name):
+    event, change = EVENTS[event_name], CHANGES[change_name]
+    turn = zlib.crc32(f"{event_name} {change_name}".encode())
+    boots = (change.boot,) if change.boot else event.boots
+    sizes = change.sizes or event.sizes
+    ways = table.ways_of(event_name, change_name)
+    counts = change.counts or event.counts
+    yield Cell(event_name, change_name, ways[0],
+               "1" if counts.endswith("synced") else "0",
+               sizes[turn % min(2, len(sizes))], boots[0])
+    for at, way in enumerate(ways):
+        for boot in boots:
+            yield Cell(event_name, change_name, way,
+                       SYNCS[(turn + at) % len(SYNCS)],
+                       sizes[(turn // 7 + at) % len(sizes)], boot)
 
 
 def quick_cells():
-    """One way for each box, taking turns; each way where nothing is changed."""
+    """One way for each box, taking turns, and the first where most is to be
+    lost; each way where nothing is changed."""
     boxes = {}
     for cell in all_cells():
         quick = EVENTS[cell.event].quick
         if quick is None or cell.change in quick:
             boxes.setdefault((cell.event, cell.change), []).append(cell)
-    for number, ((_, change), cells) in enumerate(boxes.items()):
+    for number, ((event, change), cells) in enumerate(boxes.items()):
         if change == "nothing":
             yield from cells
-        else:
-            yield cells[number % len(cells)]
+            continue
+        chosen = [cells[number % len(cells)]]
+        if event in ("kill", "exit"):
+            chosen.insert(0, cells[0])
+        yield from dict.fromkeys(chosen)
 
 
 def script(cell, setup, work, sabotage=""):

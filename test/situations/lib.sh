@@ -115,16 +115,19 @@ freeze() {
   "$@"
 }
 
-# Another loop device under the same file system.
+# Another loop device under the same file system. Somebody else may have taken
+# the old one by then: that will do, unless it is given back too soon.
 change_loop() {
-  local was
+  local was held
   was=$(findmnt -nro SOURCE "$M")
-  detach "$M"
   truncate -s 1M "$W/dummy"
-  losetup "$was" "$W/dummy" || true
-  attach "$I" "$M"
-  losetup -d "$was" || true
-  [ "$(findmnt -nro SOURCE "$M")" != "$was" ]
+  while [ "$(findmnt -nro SOURCE "$M")" = "$was" ]; do
+    detach "$M"
+    held=
+    ! losetup "$was" "$W/dummy" 2> /dev/null || held=$was
+    attach "$I" "$M"
+    ${held:+losetup --detach "$held"}
+  done
 }
 
 # copy_by_rename FROM TO: as rsync does, every file by another name at first.
