@@ -73,7 +73,8 @@ def box(event_name, change_name):
     sizes = change.sizes or event.sizes
     ways = table.ways_of(event_name, change_name)
     counts = change.counts or event.counts
-    yield Cell(event_name, change_name, ways[0],
+    yield Cell(event_name, change_name,
+               "posix" if "posix" in ways else ways[0],
                "1" if counts.endswith("synced") else "0",
                sizes[turn % min(2, len(sizes))], boots[0])
     for at, way in enumerate(ways):
