@@ -133,6 +133,11 @@ class Device {
   virtual Status WriteCached(uint64_t offset, const char* data,
                              size_t bytes) = 0;
 
+  // What WriteCached has written is on the device's way when it returns, with
+  // its space: no direct write that makes the file longer gets there first.
+  // Errors: those of the writes.
+  virtual Status WriteBack() { return MakeDurable(SyncKind::kData); }
+
   // Whether the file has a name left: one that was deleted while it is open has
   // none, and nobody wants its bytes.
   virtual bool HasName() const { return true; }

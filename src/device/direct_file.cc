@@ -288,6 +288,18 @@ Status DirectFile::WriteCached(uint64_t offset, const char* data,
   return error == 0 ? Status::Ok() : Status::FromErrno(error, "write", path_);
 }
 
+Status DirectFile::WriteBack() {
+  int result = 0;
+  do {
+    result =
+        ::sync_file_range(fd_, 0, 0,
+                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                              SYNC_FILE_RANGE_WAIT_AFTER);
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? Status::Ok()
+                     : Status::FromErrno(errno, "sync_file_range", path_);
+}
+
 void DirectFile::SetLifetimeHint(int hint) {
   uint64_t value = static_cast<uint64_t>(hint);
   (void)::fcntl(fd_, F_SET_RW_HINT, &value);

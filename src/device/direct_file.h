@@ -66,6 +66,7 @@ class DirectFile {
   Status Read(uint64_t offset, char* data, size_t bytes, size_t* got);
   // Without O_DIRECT, which the descriptor has no more until StopCaching.
   Status WriteCached(uint64_t offset, const char* data, size_t bytes);
+  Status WriteBack();
   // To be called before a direct write.
   void StopCaching() {
     if (is_caching_) {

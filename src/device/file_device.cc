@@ -89,6 +89,8 @@ Status FileDevice::WriteCached(uint64_t offset, const char* data,
   return file_->WriteCached(offset, data, bytes);
 }
 
+Status FileDevice::WriteBack() { return file_->WriteBack(); }
+
 bool FileDevice::HasName() const {
   struct stat stat = {};
   return ::fstat(file_->fd(), &stat) != 0 || stat.st_nlink > 0;

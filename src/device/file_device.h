@@ -34,6 +34,7 @@ class FileDevice : public Device {
   Status Allocate(uint64_t from, uint64_t to) override;
   Status Read(uint64_t offset, char* data, size_t bytes, size_t* got) override;
   Status WriteCached(uint64_t offset, const char* data, size_t bytes) override;
+  Status WriteBack() override;
   bool HasName() const override;
   Status Close() override;
   void SetLifetimeHint(int hint) override;

@@ -50,6 +50,13 @@ Status LogEngine::FindSide(std::unique_ptr<SideFile>* side) const {
 // REQUIRES: restart_mutex_ and the flush gate are held.
 void LogEngine::GrowAlone() {
   flusher_.Drain();
+  // What comes next is written by direct I/O and makes the file longer. It must
+  // not be there after power loss without what is in front of it.
+  const Status written_back = device_->WriteBack();
+  if (!written_back.ok()) {
+    Fail(written_back);
+    return;
+  }
   if (next_side_ == nullptr) {
     const Status status = FindSide(&next_side_);
     if (!status.ok()) {

@@ -24,7 +24,9 @@ Judgement Whole(const SideFacts& facts, uint64_t end) {
 
 Judgement Older(const SideFacts& facts, std::string reason) {
   Judgement judgement = Say(SideVerdict::kOlder, std::move(reason));
-  judgement.may_be_torn = facts.is_its_log;
+  // Of its own log it speaks. If it speaks of an earlier one, or of none, its
+  // first page was lost with the same power.
+  judgement.may_be_torn = facts.is_its_log || !facts.is_its_name;
   return judgement;
 }
 
@@ -249,11 +251,19 @@ Judgement Judge(const SideFacts& facts) {
     case SideContent::kMissing:
       return Say(SideVerdict::kNone, "");
     case SideContent::kBlank:
+      // Its maker died before there was anything in it; or the machine went
+      // down before its first page was written. The log tells.
+      if (facts.has_log && facts.has_size) {
+        return Older(facts, "its first page was never written");
+      }
       // Only its name tells whose it is.
       return facts.is_log_name
                  ? Say(SideVerdict::kIdle, "it belongs to no log")
                  : Foreign("it is empty, and no log is beside it");
     case SideContent::kIdle:
+      if (facts.has_log && WentDown(facts)) {
+        return Older(facts, kWentDown);
+      }
       return Say(SideVerdict::kIdle, "it belongs to no log");
     case SideContent::kTornHeader:
       return Older(facts, kWentDown);

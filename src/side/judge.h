@@ -34,6 +34,7 @@ struct SideFacts {
   bool has_log = false;
   bool is_log_name = false;      // it has a log, or the name that logs have
   bool has_other_names = false;  // of the side file: hard links
+  bool has_size = false;         // it is not empty
   // All that follows needs a header.
   bool has_header = false;
   bool is_its_log = false;   // inode and birth are the log's

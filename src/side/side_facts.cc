@@ -180,6 +180,7 @@ Status GatherFacts(const std::string& log_path, const Side& side,
       side.has_log || (format != nullptr && format->Knows(log_path));
   facts->has_other_names =
       side.content == SideContent::kLive && side.stat.st_nlink > 1;
+  facts->has_size = side.stat.st_size > 0;
   facts->has_header = side.has_header;
   if (side.has_header) {
     facts->is_its_log = IsItsLog(side);

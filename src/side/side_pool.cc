@@ -123,7 +123,7 @@ Status RetireSideFile(const std::string& log_path, SideFile* side) {
   Pool& pool = ThePool();
   const std::lock_guard<std::mutex> lock(pool.mutex);
   Status status = side->Remove();
-  Status closed = CloseOne(&pool.directories, DirectoryOf(log_path));
+  Status closed = CloseOne(&pool.directories, DirectoryPrefixOf(log_path));
   return status.ok() ? closed : status;
 }
 

@@ -222,6 +222,9 @@ Status ReadContent(const std::string& log_path, Side* side) {
       std::memcmp(page.header.magic, kSideMagic, sizeof(kSideMagic)) == 0 &&
       page.header.version == kSideVersion;
   if (is_ours && page.state == kSideIdle) {
+    // Of the log it served last; nobody needs it to be in order.
+    side->header = page.header;
+    side->has_header = page.header.checksum == SideChecksum(page.header);
     return Be(side, SideContent::kIdle);
   }
   std::string complaint = HeaderComplaint(page.header, file_bytes);

@@ -53,7 +53,7 @@ struct Side {
   uint64_t log_birth = 0;
   struct stat stat = {};  // as the rest: valid unless kMissing
   PosixFile file;
-  // kLive, and kGarbled if only its words are:
+  // kLive, and kIdle and kGarbled if it makes sense:
   bool has_header = false;
   SideHeader header = {};
   // kLive:

@@ -292,7 +292,21 @@ TEST_F(TornRecoveryTest, AnIdleSideFileOfAnotherBoot) {
   built_.state = kSideIdle;
   BeOfAnotherBoot(&built_);
   built_.WriteSide();
-  ExpectUntouched("no log");
+  ExpectCut(TornEnd());
+}
+
+// Its first page was lost with the same power: all of it, or only the last
+// time it was written, when the file had gone to this log.
+TEST_F(TornRecoveryTest, ASideFileWhoseFirstPageWasLost) {
+  PrepareFor(Torn(), &built_);
+  WriteWholeFile(built_.side_path(), std::string(20480, '\0'));
+  ExpectCut(TornEnd());
+  PrepareFor(Torn(), &built_);
+  built_.header.log_name = NameHashOf("000006.log");
+  ++built_.header.log_inode;
+  BeOfAnotherBoot(&built_);
+  built_.WriteSide();
+  ExpectCut(TornEnd());
 }
 
 }  // namespace

@@ -120,7 +120,8 @@ TEST(JudgeTest, NothingAcknowledgedIsGivenUpForNoReason) {
       case SideVerdict::kOlder:
         EXPECT_TRUE(MayHaveLost(facts) ||
                     (!needs_ring && facts.mount == Witness::kUnknown));
-        EXPECT_EQ(judgement.may_be_torn, facts.is_its_log);
+        EXPECT_EQ(judgement.may_be_torn,
+                  facts.is_its_log || !facts.is_its_name);
         break;
       case SideVerdict::kForeign:
         EXPECT_TRUE(facts.filled <= facts.written || facts.has_other_names ||
@@ -187,6 +188,10 @@ TEST(JudgeTest, WhatHoldsNothing) {
   EXPECT_EQ(Judge(facts).verdict, SideVerdict::kForeign);
   facts.is_log_name = true;
   EXPECT_EQ(Judge(facts).verdict, SideVerdict::kIdle);
+  facts.has_log = true;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kIdle);
+  facts.has_size = true;  // and nothing but zeros
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kOlder);
 }
 
 TEST(JudgeTest, WhatCannotBeReadIsUnusableUnlessTheMachineWentDown) {

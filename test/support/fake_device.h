@@ -36,6 +36,7 @@ class FakeDevice : public Device {
   Status Allocate(uint64_t from, uint64_t to) override;
   Status Read(uint64_t offset, char* data, size_t bytes, size_t* got) override;
   Status WriteCached(uint64_t offset, const char* data, size_t bytes) override;
+  Status WriteBack() override { return Status::Ok(); }
   Status Close() override;
   void SetLifetimeHint(int hint) override;
   size_t in_flight() const override;

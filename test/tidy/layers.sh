@@ -18,7 +18,7 @@ find include src plugin db_bench_ext test -type f \( -name '*.h' -o -name '*.cc'
     if (path ~ /^db_bench_ext\//) return "bench"
     if (path ~ /^test\/db_bench\//) return "judge_test"
     if (path ~ /^test\/plugin\//) return "test plugin"
-    if (path ~ /^test\/install\//) return "consumer"
+    if (path ~ /^test\/(install|situations)\//) return "consumer"
     if (path ~ /^test\//) return "test"
     return ""
   }

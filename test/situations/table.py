@@ -1,0 +1,244 @@
+# Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+"""The matrix as data: events x changes x ways to open, and what is expected.
+
+Texts in shell go into the script of a cell; lib.sh says what its functions and
+variables are.
+"""
+
+import dataclasses
+
+ALL = "all"
+OR_ERROR = "all or error"
+
+# By RocksDB's assertions, as Debian builds it, when its log cannot be written;
+# by a store into a side file whose file system is down.
+ABORT, BUS_ERROR = "134", "135"
+
+# Where a database lies: a folder of the disk, or an image with a file system.
+DIR, EXT4, XFS = "dir", "ext4", "xfs"
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """How the life of the writer ends."""
+    title: str
+    end: str = "kill"
+    place: str = DIR
+    put: str = ""           # more arguments of the writer
+    live: str = ""          # while it lives, after half of the puts
+    after: str = ""         # when it has ended
+    may_end: str = ""       # more statuses the writer may end with
+    counts: str = "acknowledged"   # word of the account that must be there
+    boots: tuple = ("same",)
+    same_boot: str = ALL    # expected if opened in the same boot
+    sizes: tuple = ("1m", "turns", "many", "small")
+    quick: tuple = None     # changes in the short choice; None: each
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What the user does with the files afterwards."""
+    title: str
+    after: str = ""
+    live: str = ""
+    put: str = ""
+    place: str = DIR
+    ways: tuple = None      # None: each
+    events: tuple = None    # None: each
+    expected: str = ALL
+    counts: str = ""        # overrides the event's
+    boot: str = ""          # overrides the event's
+    wal_dir: bool = False
+    sizes: tuple = None     # None: the event's
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    title: str
+    script: str
+    only: tuple = None      # behind these events; None: each
+    never: tuple = ()       # and not behind these
+
+
+def shutdown(place, flags):
+    how = {1: "log flushed", 2: "log not flushed"}[flags]
+    return Event(
+        f"{place} shut down, {how}, mounted again", place=place,
+        live=f'"$DRIVER" shutdown "$M" flags={flags}',
+        after='detach "$M"; attach "$I" "$M"', counts="synced",
+        may_end=f"{ABORT} {BUS_ERROR}", boots=("same", "other"),
+        same_boot=OR_ERROR,
+        quick=("nothing", "chmod", "cp", "loop"))
+
+
+def full_disk(title, full):
+    return Event(
+        title, place=EXT4, put=f'"fill=$M/fill" full={full}',
+        live='free=$(stat -f -c "%a * %S" "$M")\n'
+             'fallocate -l $((free - (2 << 20))) "$M/fill"',
+        sizes=("full",), after='rm -f "$M/fill"',
+        may_end=ABORT if full == "log" else "",
+        quick=("nothing", "fsgroup", "link-all", "cp"))
+
+
+COPY_IMAGE = 'cp --sparse=always "$I" "$I.copy"'
+USE_COPY = 'detach "$M"; I=$I.copy; attach "$I" "$M"'
+
+EVENTS = {
+    "kill": Event("kill -9"),
+    "busy": Event("kill -9 while it puts", end="busy"),
+    "exit": Event("exit() without close", end="exit"),
+    "abort": Event("abort()", end="abort"),
+    "full-log": full_disk(
+        "disk full under the log, space freed, kill -9", "log"),
+    "full-flush": full_disk(
+        "disk full in a flush, space freed, recovered, kill -9", "flush"),
+    "recovery": Event(
+        "kill -9, and again while it opens", after="interrupt $DELAYS"),
+    "ext4-flush": shutdown(EXT4, 1),
+    "ext4-noflush": shutdown(EXT4, 2),
+    "xfs-flush": shutdown(XFS, 1),
+    "xfs-noflush": shutdown(XFS, 2),
+    "power": Event(
+        "power loss: image of the live file system, not frozen", place=EXT4,
+        live=COPY_IMAGE, after=USE_COPY, counts="half_synced",
+        boots=("other", "same"), same_boot=OR_ERROR,
+        quick=("nothing", "chmod", "cp", "loop")),
+}
+
+NEW = 'O=$P/new; '
+OF_GROUP = ('chgrp -R 65533 "$D"; chmod -R g+rwX "$D"; '
+            'find "$D" -type d -exec chmod g+s {} +')
+AS_USER = "AS='setpriv --reuid=65534 --regid=65534 "
+# Those that end a process and leave its files where they are.
+ENDS = ("kill", "busy", "exit", "abort", "recovery")
+# With one log only: of several, RocksDB itself skips what an older one lacks.
+WITH_SIDE_FILE = ("1m", "turns")
+
+CHANGES = {
+    "nothing": Change("nothing"),
+    "chmod": Change("chmod -R g+rwX", 'chmod -R g+rwX "$D"'),
+    "fsgroup": Change("chgrp and g+rwX (fsGroup)", OF_GROUP),
+    "fsgroup-user": Change(
+        "the same, opened by another user of the group",
+        f"{OF_GROUP}; {AS_USER}--groups=65533'"),
+    "chown": Change(
+        "chown -R, opened by the new owner",
+        f"chown -R 65534:65534 \"$D\"; {AS_USER}--clear-groups'"),
+    "link-log": Change(
+        "hard link of the log, before more puts",
+        live='link "$D"/*.log', events=ENDS),
+    "link-side": Change(
+        "hard link of the side file, before more puts",
+        live='link "$D"/*.log.uringfs', events=ENDS,
+        sizes=WITH_SIDE_FILE),
+    "link-all": Change(
+        "cp -al of the open database, before more puts",
+        live='cp -al "$D" "$D.links"',
+        events=ENDS + ("full-log", "full-flush")),
+    "cp-al": Change("cp -al, the copy is opened", f'{NEW}cp -al "$D" "$O"'),
+    "cp": Change("cp -a, the copy is opened", f'{NEW}cp -a "$D" "$O"'),
+    "cp-over": Change(
+        "cp -r by another user, the copy is opened",
+        f'{NEW}cp -r "$D" "$O"; chown -R 65534:65534 "$O"; '
+        f"{AS_USER}--clear-groups'"),
+    "tar": Change("tar c, tar x, the copy is opened",
+                  f'{NEW}mkdir "$O"; tar -C "$D" -c . | tar -C "$O" -xp'),
+    "rsync": Change("a copy as by rsync is opened",
+                    f'{NEW}copy_by_rename "$D" "$O"'),
+    "mv": Change("mv of the directory", f'{NEW}mv "$D" "$O"'),
+    "mv-files": Change("mv of the files",
+                       f'{NEW}mkdir "$O"; mv "$D"/* "$O"'),
+    "mv-fs": Change("mv to another file system",
+                    'O=$W/new; mv "$D" "$O"', place=EXT4),
+    "symlink": Change("opened by a symbolic link",
+                      f'{NEW}ln -s "$D" "$O"'),
+    "wal-dir": Change("a wal_dir of its own", wal_dir=True),
+    "bind": Change("bind mount",
+                   'O=$W/new; mkdir "$O"; mount --bind "$D" "$O"'),
+    "loop": Change("another loop device", "change_loop", place=EXT4),
+    "read-only": Change(
+        "read-only mount", 'detach "$M"; attach "$I" "$M" ro', place=EXT4,
+        ways=("ro", "secondary")),
+    "overlay": Change(
+        "lower layer of an overlay, read-only at first",
+        'mkdir "$M/upper" "$M/work" "$W/merged"\n'
+        'mount -t overlay overlay -o '
+        '"lowerdir=$P,upperdir=$M/upper,workdir=$M/work" "$W/merged"\n'
+        'O=$W/merged/db; look on_uringfs ro "$O" || true', place=EXT4),
+    "snapshot": Change(
+        "image of the live, frozen file system",
+        live=f"freeze {COPY_IMAGE}", after=USE_COPY, place=EXT4,
+        events=("kill", "busy"), counts="half"),
+    "snapshot-boot": Change(
+        "the same, in another boot",
+        live=f"freeze {COPY_IMAGE}", after=USE_COPY, place=EXT4,
+        events=("kill", "busy"), counts="half_synced", boot="other"),
+    "reboot": Change(
+        "orderly reboot", 'detach "$M"; attach "$I" "$M"', place=EXT4,
+        counts="synced", boot="other", events=ENDS),
+    "cp-live": Change(
+        "cp -a of the open database, the copy is opened", NEW,
+        live='cp -a "$D" "$P/new"', counts="half", expected=OR_ERROR,
+        events=ENDS),
+    "restore": Change(
+        "an older checkpoint copied over it",
+        'cp -a "$D.copy/." "$D"', put='"checkpoint=$D.good"',
+        live='cp -a "$D.good" "$D.copy"',
+        expected=OR_ERROR, events=ENDS, sizes=WITH_SIDE_FILE),
+    "old-side": Change(
+        "recovered, then an old side file put back",
+        'recover "$D" || true; cp -a "$D.old/." "$D"',
+        live='mkdir "$D.old"; for f in "$D"/*.log.uringfs; do '
+             '! [ -e "$f" ] || cp -a "$f" "$D.old"; done',
+        expected=OR_ERROR, events=ENDS, sizes=WITH_SIDE_FILE),
+}
+
+TO = '"to=$W/out/to"'
+
+WAYS = {
+    "write": Way("for write, then plain posix", (
+        'look on_uringfs count "$O" && look on_posix count "$O"')),
+    "ro": Way("read-only", 'look on_uringfs ro "$O"'),
+    "secondary": Way("secondary", f'look on_uringfs secondary "$O" {TO}'),
+    "repair": Way("RepairDB, then for write", (
+        'look on_uringfs repair "$O" && look on_uringfs count "$O"'),
+        # It takes the same table twice, of which a killed open left one.
+        never=("recovery",)),
+    "recover": Way("`uringfs recover`, then plain posix", (
+        'recover "$O" && look on_posix count "$O"')),
+    "checkpoint": Way("its checkpoint, by plain posix", (
+        f'look on_uringfs checkpoint "$O" {TO} && '
+        'WAL_DIR="" look on_posix count "$W/out/to"')),
+    "posix": Way("plain posix", 'look on_posix count "$O"', only=("exit",)),
+}
+
+SYNCS = ("0", "mixed", "0", "1")
+
+# Puts, bytes of a value, bytes of a memtable (0: one takes all).
+SIZES = {
+    "1m": (500, 2000, 0),
+    "turns": (1250, 4000, 0),          # several turns of the ring
+    "many": (1000, 1000, 128 << 10),   # several logs
+    "small": (40, 100, 0),             # too short for a side file
+    "full": (4000, 4000, 0),           # half of them, and until it is full
+}
+
+
+def expected(event, change, boot):
+    if change.expected == OR_ERROR:
+        return OR_ERROR
+    return event.same_boot if boot == "same" else ALL
+
+
+def is_cell(event_name, change_name):
+    event, change = EVENTS[event_name], CHANGES[change_name]
+    return change.events is None or event_name in change.events
+
+
+def ways_of(event_name, change_name):
+    change = CHANGES[change_name]
+    return [name for name, way in WAYS.items()
+            if (change.ways is None or name in change.ways) and
+            (way.only is None or event_name in way.only) and
+            event_name not in way.never]
