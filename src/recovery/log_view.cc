@@ -139,12 +139,14 @@ Status LogView::Body::Take(SideLook* look, SidePointer* side) const {
   }
   const std::lock_guard<std::mutex> lock(mutex);
   const bool has_more =
-      look->is_owned || (is_whole && judgement.end == look->side.words.filled);
+      (look->is_owned && look->side.content == SideContent::kLive) ||
+      (is_whole && judgement.end == look->side.words.filled);
   file_end = is_torn                 ? look->of_log.offset
              : is_whole && !has_more ? judgement.end
                                      : UINT64_MAX;
   const auto found = std::make_shared<const Side>(std::move(look->side));
-  judged = has_more ? nullptr : found;
+  // One that its owner is just taking in hand is looked at again.
+  judged = has_more || look->is_owned ? nullptr : found;
   if (has_more) {
     attached = found;
     is_unproven = look->is_owned && !IsOwnerAlive(found->header);

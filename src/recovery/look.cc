@@ -12,9 +12,7 @@ namespace {
 
 constexpr int kMaxLooks = 8;
 
-bool HasLiveLog(const Side& side) {
-  return side.has_log && side.content == SideContent::kLive;
-}
+bool IsLive(const Side& side) { return side.content == SideContent::kLive; }
 
 // False: things changed while they were looked at.
 Status TryToLook(const std::string& log_path, const LogFormat* format,
@@ -28,8 +26,9 @@ Status TryToLook(const std::string& log_path, const LogFormat* format,
   if (!status.ok() || !*is_settled) {
     return status;
   }
-  const bool is_live = HasLiveLog(look->side);
-  const int error = is_live ? look->log.TryLock(LOCK_SH) : 0;
+  const bool has_lock = look->side.has_log && S_ISREG(look->side.log.st_mode) &&
+                        look->side.content != SideContent::kMissing;
+  const int error = has_lock ? look->log.TryLock(LOCK_SH) : 0;
   if (error != 0 && error != EWOULDBLOCK) {
     return Status::FromErrno(error, "look at the lock of", log_path);
   }
@@ -37,13 +36,14 @@ Status TryToLook(const std::string& log_path, const LogFormat* format,
   if (!look->is_owned) {
     status = JudgeLook(log_path, format, look);
   }
-  if (is_live && !look->is_owned) {
+  if (has_lock && !look->is_owned) {
     (void)look->log.TryLock(LOCK_UN);
   }
   // Asked for between two looks that saw the same life of the side file, so
   // the answer is about that life. A recovery beside us cuts the log.
   SideWords words;
-  *is_settled = !is_live || ReadSideWords(look->side, &words);
+  *is_settled =
+      !has_lock || !IsLive(look->side) || ReadSideWords(look->side, &words);
   return status;
 }
 

@@ -159,9 +159,27 @@ TEST_F(SharedRingOnFake, WhatTheFileCannotTakeStaysInTheSideFile) {
   EXPECT_EQ(side.Recover(disk->Image()), StreamBytes(0, 5700));
 }
 
-TEST_F(SharedRingOnFake, AShortLogThatCannotBeWrittenStaysInTheSideFile) {
+// There may be space again; the log has failed all the same.
+TEST_F(SharedRingOnFake, WhatWasPromisedGetsToTheFileAfterAFullDisk) {
   auto disk = FakeDisk::Create();
   disk->FailWrite(0, ENOSPC);
+  auto log = MustOpen(disk, SharedRing());
+  ASSERT_TRUE(Append(log.get(), StreamBytes(0, 700)).ok());
+  ASSERT_TRUE(log->Flush().ok());
+  EXPECT_EQ(log->Sync().code(), Status::Code::kNoSpace);
+  EXPECT_EQ(log->LeaveSideFile().code(), Status::Code::kNoSpace);
+  EXPECT_EQ(disk->Image(), StreamBytes(0, 700));
+  EXPECT_EQ(Append(log.get(), "more").code(), Status::Code::kNoSpace);
+  EXPECT_EQ(log->Close().code(), Status::Code::kNoSpace);
+  EXPECT_EQ(disk->Image(), StreamBytes(0, 700));
+  EXPECT_FALSE(test::Exists(SidePathOf(path_)));
+}
+
+TEST_F(SharedRingOnFake, AShortLogThatCannotBeWrittenStaysInTheSideFile) {
+  auto disk = FakeDisk::Create();
+  for (uint64_t write = 0; write < 10; ++write) {
+    disk->FailWrite(write, ENOSPC);
+  }
   auto log = MustOpen(disk, SharedRing());
   ASSERT_TRUE(Append(log.get(), StreamBytes(0, 700)).ok());
   EXPECT_EQ(log->Close().code(), Status::Code::kNoSpace);

@@ -79,9 +79,10 @@ class DbSideFileTest : public ::testing::Test {
   void SetUp() override {
     std::unique_ptr<rocksdb::FSWritableFile> probe;
     const std::string path = dir_.File("000001.log");
+    // Outlives the probe: a file system that goes takes its side files along.
+    const auto fs = MakeFs("uringfs_ring");
     ASSERT_TRUE(
-        MakeFs("uringfs_ring")
-            ->NewWritableFile(path, rocksdb::FileOptions(), &probe, nullptr)
+        fs->NewWritableFile(path, rocksdb::FileOptions(), &probe, nullptr)
             .ok());
     if (!std::filesystem::exists(SideFilePath(path))) {
       GTEST_SKIP() << "no shared rings on this file system";

@@ -216,7 +216,7 @@ TEST_F(ContentTest, TheHeaderOfAnotherLog) {
   ++built_.header.mount_epoch;
   built_.Sign();
   built_.WriteSide();
-  ExpectLog(built_.Bytes(0, built_.written));
+  ExpectLog(built_.Bytes(0, EndOf(built_.Bytes(0, built_.written)).offset));
   prepare();
   built_.WriteSide();
   ExpectUnusable("another name");
@@ -230,7 +230,7 @@ TEST_F(ContentTest, WordsWithoutAHeader) {
   built_.Prepare();
   built_.header = SideHeader();
   built_.WriteSide();
-  ExpectLog(built_.Bytes(0, built_.written));
+  ExpectLog(built_.Bytes(0, EndOf(built_.Bytes(0, built_.written)).offset));
 }
 
 // ---- the ways out

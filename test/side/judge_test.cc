@@ -156,6 +156,7 @@ SideFacts AsLeft() {
   facts.can_be_joined = true;
   facts.has_format = true;
   facts.of_log.offset = 950;
+  facts.of_log.kind = EndKind::kUnfinished;
   facts.of_both.offset = kFilled;
   return facts;
 }

@@ -19,6 +19,7 @@ find include src plugin db_bench_ext test -type f \( -name '*.h' -o -name '*.cc'
     if (path ~ /^test\/db_bench\//) return "judge_test"
     if (path ~ /^test\/plugin\//) return "test plugin"
     if (path ~ /^test\/(install|situations)\//) return "consumer"
+    if (path ~ /^test\/power_cut\//) return "power cut"
     if (path ~ /^test\//) return "test"
     return ""
   }
@@ -31,12 +32,13 @@ find include src plugin db_bench_ext test -type f \( -name '*.h' -o -name '*.cc'
     sees["side"] = "public base side"
     sees["recovery"] = "public base side recovery"
     sees["log"] = "public base ring device side log"
-    sees["tool"] = "public tool"
+    sees["tool"] = "public tool kit"
     sees["plugin"] = "public plugin rocksdb"
-    sees["judge"] = "judge liburing"
+    sees["judge"] = "judge liburing kit"
     sees["judge_test"] = "judge judge_test test liburing kit"
     sees["bench"] = "public base ring device side log plugin rocksdb bench judge kit"
     sees["consumer"] = "public rocksdb"
+    sees["power cut"] = "rocksdb test kit power cut"
     sees["test"] = "public base ring device rocksdb_wal side recovery log liburing test kit"
     sees["test plugin"] = "public base plugin rocksdb test kit"
   }
@@ -58,7 +60,8 @@ find include src plugin db_bench_ext test -type f \( -name '*.h' -o -name '*.cc'
     to = room(path)
     if (path ~ /^rocksdb\//) to = "rocksdb"
     if (path ~ /^(liburing|linux\/io_uring)/) to = "liburing"
-    if (path ~ /^(gtest|gmock|benchmark)\//) to = "kit"
+    if (path ~ /^(gtest|gmock|gflags|benchmark)\//) to = "kit"
+    if (to == "power cut" && from == "power cut") to = "test"
     if (to == "test plugin" && from == "test plugin") to = "test"
     if (to == "") {
       if (!quoted) {
