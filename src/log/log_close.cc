@@ -102,6 +102,7 @@ void LogEngine::RescueAlone() {
   }
   if (status.ok()) {
     rescued_end_ = end;
+    // Its buffers are there: nothing was recycled since the write failed.
     side_->PublishWritten(end);
   }
 }

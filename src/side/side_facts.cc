@@ -7,6 +7,7 @@
 #include <cstring>
 #include <vector>
 
+#include "src/base/crc32c.h"
 #include "src/base/file_identity.h"
 #include "src/base/mount_epoch.h"
 #include "src/side/joined_log.h"
@@ -58,9 +59,9 @@ class Comparison {
   // Below `written` the log has the same bytes, behind it the same or zeros,
   // which are padding or not written yet.
   Status Run(bool* agree);
-  // Whether there are bytes that both have. The buffer in front of the one
-  // that is being written may still be there; if it is, it is as good.
-  Status FindOverlap(bool* has_overlap);
+  // Whether there are bytes that both have, or the proof of some. *agree turns
+  // false if the proof is of others.
+  Status FindOverlap(bool* has_overlap, bool* agree);
 
  private:
   Status Read(uint64_t at, size_t bytes, size_t* got);
@@ -121,26 +122,36 @@ Status Comparison::Run(bool* agree) {
   return Status::Ok();
 }
 
-Status Comparison::FindOverlap(bool* has_overlap) {
+Status Comparison::FindOverlap(bool* has_overlap, bool* agree) {
+  const uint64_t written = side_.words.written;
   *has_overlap = begin_ < std::min(written_, log_end_);
-  const uint64_t before = uint64_t{side_.header.buffer_bytes};
-  if (*has_overlap || begin_ < side_.header.origin + before ||
-      log_end_ < begin_) {
+  if (written <= side_.header.origin || log_end_ < written) {
     return Status::Ok();
   }
-  const auto bytes =
-      static_cast<size_t>(std::min<uint64_t>(before, kPieceBytes));
+  const auto bytes = static_cast<size_t>(SideProofBytes(side_.header, written));
   size_t got = 0;
-  Status status = Read(begin_ - bytes, bytes, &got);
-  *has_overlap = status.ok() && got == bytes &&
-                 std::memcmp(of_log_.data(), of_ring_.data(), bytes) == 0;
-  return status;
+  const int error = log_.ReadAt(written - bytes, bytes, of_log_.data(), &got);
+  if (error != 0) {
+    return Status::FromErrno(error, "read in front of what was written",
+                             side_.path);
+  }
+  for (const SideProof& proof : side_.proofs) {
+    if (proof.offset == written) {
+      const bool is_proved =
+          got == bytes && Crc32c(of_log_.data(), got) == proof.crc32c;
+      *has_overlap = *has_overlap || is_proved;
+      *agree = *agree && is_proved;
+    }
+  }
+  return Status::Ok();
 }
 
 Status Compare(const Side& side, const PosixFile& log, SideFacts* facts) {
   Comparison comparison(side, log);
   Status status = comparison.Run(&facts->agree);
-  return status.ok() ? comparison.FindOverlap(&facts->has_overlap) : status;
+  return status.ok()
+             ? comparison.FindOverlap(&facts->has_overlap, &facts->agree)
+             : status;
 }
 
 Status ReadRecords(const std::string& log_path, const Side& side,

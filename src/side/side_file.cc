@@ -13,10 +13,12 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
 #include "src/base/assert.h"
+#include "src/base/crc32c.h"
 #include "src/base/file_size_limit.h"
 #include "src/base/mount_epoch.h"
 #include "src/base/posix_file.h"
@@ -230,6 +232,8 @@ void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   header.buffers_count = buffers_count_;
   header.checksum = SideChecksum(header);
   std::memcpy(memory_, &header, sizeof(header));
+  std::memset(memory_ + kSideProofsAt, 0, kSideProofs * sizeof(SideProof));
+  header_ = header;
   // relaxed: published by the next line.
   Word(kSideWrittenAt)->store(SealWord(end), std::memory_order_relaxed);
   Word(kSideFilledAt)->store(SealWord(end), std::memory_order_relaxed);
@@ -273,7 +277,30 @@ void SideFile::PublishFilled(uint64_t end) {
   }
 }
 
+// What an older proof says stays true, so it is written over in turn: a kill
+// leaves the one that goes with the word.
+void SideFile::Prove(uint64_t end) {
+  const uint64_t bytes = SideProofBytes(header_, end);
+  const uint64_t at = end - bytes - header_.origin;
+  const size_t slot = kSideProofsAt + next_proof_ * sizeof(SideProof);
+  next_proof_ = (next_proof_ + 1) % kSideProofs;
+  const uint64_t crc =
+      Crc32c(ring() + at % SideRingBytes(header_), static_cast<size_t>(bytes));
+  // relaxed: the words that count are published by [S3].
+  Word(slot + offsetof(SideProof, offset))
+      ->store(end, std::memory_order_relaxed);
+  Word(slot + offsetof(SideProof, crc32c))
+      ->store(crc, std::memory_order_relaxed);
+}
+
 void SideFile::PublishWritten(uint64_t end) {
+  if ((Word(kSideWrittenAt)->load(std::memory_order_relaxed) &
+       kMaxSealedOffset) == end) {
+    return;  // its buffer may be gone
+  }
+  if (end > header_.origin) {
+    Prove(end);
+  }
   // [S3] release: the completion that was reaped before the word; and the word
   // is there before the slot's Recycle [R3] lets anybody overwrite its bytes.
   Word(kSideWrittenAt)->store(SealWord(end), std::memory_order_release);

@@ -24,6 +24,7 @@
 #include <string>
 
 #include "src/base/file_identity.h"
+#include "src/side/side_format.h"
 
 #include "uringfs/options.h"
 #include "uringfs/status.h"
@@ -75,7 +76,8 @@ class SideFile {
   // REQUIRES: the caller has acquired the bytes of all writers below it.
   void PublishFilled(uint64_t end);
   // The file has the stream below `end`. REQUIRES: one caller at a time; the
-  // ring's memory below it is not given away before.
+  // ring's memory in front of `end`, in its buffer, was not given away, and is
+  // not before the return.
   void PublishWritten(uint64_t end);
   // Takes back what lies behind `end`. REQUIRES: no other call beside it.
   void CutFilled(uint64_t end);
@@ -90,6 +92,7 @@ class SideFile {
   void ShareModeOf(const std::string& log_path) const;
   Status Allocate();
   bool IsInPlace() const;
+  void Prove(uint64_t end);
   std::atomic<uint64_t>* Word(size_t at) const;
 
   const int fd_;
@@ -98,6 +101,8 @@ class SideFile {
   const uint32_t buffers_count_;
   char* memory_ = nullptr;
   bool is_armed_ = false;
+  SideHeader header_ = {};  // as it was armed
+  size_t next_proof_ = 0;
 };
 
 }  // namespace uringfs

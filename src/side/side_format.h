@@ -8,6 +8,7 @@
 //   1024  state             kSideLive or kSideIdle
 //   1088  written           sealed word: the file has the stream below it
 //   1152  filled            sealed word: Flush has promised the stream below it
+//   1216  two proofs      of `written`, written in turn in front of it
 //   4096  the ring          slot i at kSideRingOffset + i * buffer_bytes;
 //                           stream offset x lies in slot
 //                           ((x - origin) / buffer_bytes) % buffers_count
@@ -36,7 +37,18 @@ inline constexpr uint32_t kSideVersion = 2;
 inline constexpr size_t kSideStateAt = 1024;
 inline constexpr size_t kSideWrittenAt = 1088;
 inline constexpr size_t kSideFilledAt = 1152;
+inline constexpr size_t kSideProofsAt = 1216;
 inline constexpr size_t kSideRingOffset = 4096;
+
+// What the file has in front of an offset that was `written`, so that a copy of
+// both files can prove that they belong together when the ring has no byte left
+// that the file has as well.
+struct SideProof {
+  uint64_t offset;
+  uint64_t crc32c;  // of up to kSideProofBytes in front of it, in its buffer
+};
+inline constexpr uint64_t kSideProofBytes = 512;
+inline constexpr size_t kSideProofs = 2;
 
 // Far from each other in bits: no small damage makes one of the other.
 inline constexpr uint64_t kSideIdle = 0;
@@ -66,6 +78,13 @@ static_assert(sizeof(SideHeader) == 136 && sizeof(SideHeader) < kSideStateAt);
 
 inline uint64_t SideRingBytes(const SideHeader& header) {
   return uint64_t{header.buffer_bytes} * header.buffers_count;
+}
+
+// How many bytes the proof of `written` is of. REQUIRES: written > origin.
+inline uint64_t SideProofBytes(const SideHeader& header, uint64_t written) {
+  const uint64_t last = written - header.origin - 1;
+  const uint64_t in_buffer = last % header.buffer_bytes + 1;
+  return in_buffer < kSideProofBytes ? in_buffer : kSideProofBytes;
 }
 
 inline std::string SidePathOf(const std::string& log_path) {

@@ -238,6 +238,11 @@ Status ReadContent(const std::string& log_path, Side* side) {
   if (!complaint.empty()) {
     return BeGarbled(side, std::move(complaint));
   }
+  const int unread =
+      side->file.ReadExactly(kSideProofsAt, sizeof(side->proofs), side->proofs);
+  if (unread != 0) {
+    return Status::FromErrno(unread, "read the side file", side->path);
+  }
   side->distrust = WhyLessTrusted(log_path, *side);
   // Once more: the owner may have made the log longer since.
   return FindLog(log_path, side);

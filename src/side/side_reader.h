@@ -58,6 +58,7 @@ struct Side {
   SideHeader header = {};
   // kLive:
   SideWords words;
+  SideProof proofs[kSideProofs] = {};
 
   uint64_t SeqOf(uint64_t offset) const {
     return (offset - header.origin) / header.buffer_bytes;

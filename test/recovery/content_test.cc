@@ -12,6 +12,7 @@
 #include <string>
 
 #include "src/base/align.h"
+#include "src/base/crc32c.h"
 #include "test/recovery/content_fixture.h"
 
 #include "gmock/gmock.h"
@@ -65,18 +66,31 @@ TEST_F(ContentTest, AnotherMountThatLostNothing) {
   ExpectAllIsThere();
 }
 
-// At the begin of a buffer the two have no byte in common but those of the
-// buffer before.
+// At the begin of a buffer the two have no byte in common: there is a proof.
 TEST_F(ContentTest, ACopyAtTheBeginOfABuffer) {
   built_.written = AlignDown(built_.written, built_.buffer_bytes);
-  built_.Build();
+  built_.Prepare();
+  const uint64_t bytes = SideProofBytes(built_.header, built_.written);
+  EXPECT_EQ(bytes, kSideProofBytes);
+  const std::string before =
+      built_.Bytes(built_.written - bytes, built_.written);
+  built_.proof = {built_.written, Crc32c(before.data(), before.size())};
+  built_.WriteSide();
   Replace(built_.log_path);
   ExpectAllIsThere();
+  // Of other bytes: the log of another database.
   built_.Prepare();
-  const uint64_t slot = (built_.SeqOf(built_.written) - 1) %
-                        built_.buffers_count * built_.buffer_bytes;
-  built_.ring.replace(slot, built_.buffer_bytes, built_.buffer_bytes, 'x');
+  built_.proof.crc32c ^= 1;
   built_.WriteSide();
+  ExpectUnusable("");
+  Replace(built_.log_path);
+  ExpectUnusable("");
+  // Of another offset, as a machine may leave it that goes down.
+  built_.proof = {built_.written - 1, 0};
+  built_.Prepare();
+  built_.WriteSide();
+  ExpectAllIsThere();
+  built_.Build();
   Replace(built_.log_path);
   ExpectUnusable("no bytes in common");
 }

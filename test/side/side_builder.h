@@ -62,6 +62,7 @@ struct SideBuilder {
   uint64_t written_word = 0;
   uint64_t filled_word = 0;
   std::string ring;
+  SideProof proof = {};
 
   std::string side_path() const { return SidePathOf(log_path); }
   uint64_t SeqOf(uint64_t offset) const {
@@ -127,6 +128,7 @@ struct SideBuilder {
     std::memcpy(&bytes[kSideStateAt], &state, sizeof(state));
     std::memcpy(&bytes[kSideWrittenAt], &written_word, sizeof(written_word));
     std::memcpy(&bytes[kSideFilledAt], &filled_word, sizeof(filled_word));
+    std::memcpy(&bytes[kSideProofsAt] + sizeof(proof), &proof, sizeof(proof));
     return bytes + ring;
   }
 
