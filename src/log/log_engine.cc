@@ -235,14 +235,15 @@ Status LogEngine::LeaveSideFile() {
     const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
     flushes_to_file_.store(true, std::memory_order_relaxed);
     StopGrowing();
-    if (state_.load(std::memory_order_acquire) == State::kFailed) {
-      sync_gate_.Exclusive(
-          [&] { flush_gate_.Exclusive([&] { RescueAlone(); }); });
-    }
+    Rescue();
   }
   // Durably: the next log must not outlive this one's end, or power loss would
   // leave a gap between the two. A log without a byte has no end to lose.
   return size() == 0 ? CheckUsable() : Sync();
+}
+
+void LogEngine::Rescue() {
+  sync_gate_.Exclusive([&] { flush_gate_.Exclusive([&] { RescueAlone(); }); });
 }
 
 Status LogEngine::WriteOut() {

@@ -157,6 +157,7 @@ class LogEngine final : public Drainable {
   Status SettleAlone();
   void CloseAlone();
   void CloseSide(uint64_t end, bool is_whole);
+  void Rescue();
   void RescueAlone();
   IoChoice ChoiceNow() const;
   void Fail(const Status& status);
