@@ -13,6 +13,8 @@
 namespace uringfs {
 namespace {
 
+constexpr int kMaxKept = 1000;
+
 bool IsInPlace(const Side& side) {
   struct stat there = {};
   return ::lstat(side.path.c_str(), &there) == 0 &&
@@ -47,7 +49,6 @@ Status RemoveSide(const Side& side) {
 }
 
 Status SetSideAside(const Side& side, std::string* kept) {
-  constexpr int kMaxKept = 1000;
   if (!IsInPlace(side)) {
     return Status::Ok();
   }
