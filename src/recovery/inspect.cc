@@ -1,7 +1,5 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 
-#include <algorithm>
-
 #include "src/recovery/look.h"
 
 #include "uringfs/recovery.h"
@@ -30,13 +28,6 @@ SideState StateOf(const SideLook& look) {
   return SideState::kUnusable;
 }
 
-// What accepting an unusable side file would bring.
-uint64_t Acceptable(const Judgement& judgement, uint64_t filled) {
-  const uint64_t lacking = judgement.at_stake;
-  const uint64_t log_end = filled - std::min(filled, lacking);
-  return judgement.end > log_end ? judgement.end - log_end : 0;
-}
-
 void Describe(const SideLook& look, SideFileInfo* info) {
   const Side& side = look.side;
   info->state = StateOf(look);
@@ -54,9 +45,7 @@ void Describe(const SideLook& look, SideFileInfo* info) {
   info->written = side.words.written;
   info->filled = side.words.filled;
   info->ring_bytes = SideRingBytes(side.header);
-  if (info->state == SideState::kUnusable) {
-    info->acceptable = Acceptable(look.judgement, side.words.filled);
-  }
+  info->acceptable = look.judgement.acceptable;
 }
 
 }  // namespace

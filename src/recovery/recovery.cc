@@ -296,14 +296,11 @@ Status Recovery::Choose(const SideLook& look) {
     return Status::Ok();
   }
   const bool accepts = options_.unusable == Unusable::kAccept;
-  const uint64_t log_end = look.side.words.filled -
-                           std::min(look.side.words.filled, judgement.at_stake);
-  const bool has_more = accepts && look.side.has_log &&
-                        look.side.content == SideContent::kLive &&
-                        judgement.end > log_end;
+  const bool has_more =
+      accepts && look.side.has_log && judgement.acceptable > 0;
   Status status;
   if (has_more) {
-    report_->recovered_bytes = judgement.end - log_end;
+    report_->recovered_bytes = judgement.acceptable;
     report_->lost_bytes -=
         std::min(report_->lost_bytes, report_->recovered_bytes);
     status = WriteUpTo(look, judgement.end);

@@ -48,6 +48,8 @@ Judgement Unusable(const SideFacts& facts, std::string reason) {
   judgement.knows_stake = facts.content == SideContent::kLive;
   judgement.at_stake = facts.AtStake();
   judgement.end = JoinedEnd(facts);
+  judgement.acceptable =
+      judgement.end > facts.LogEnd() ? judgement.end - facts.LogEnd() : 0;
   return judgement;
 }
 

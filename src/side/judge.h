@@ -88,6 +88,8 @@ struct Judgement {
   uint64_t end = 0;
   // kWhole, kUnusable: bytes that only the side file has.
   uint64_t at_stake = 0;
+  // kUnusable: bytes that the log would gain if the side file were believed.
+  uint64_t acceptable = 0;
   bool knows_stake = true;  // false: nothing of the side file can be read
   // kOlder: it was this log's, so that the log's own end may be torn.
   bool may_be_torn = false;
