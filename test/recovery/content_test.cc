@@ -268,6 +268,20 @@ TEST_F(ContentTest, AcceptTakesWhatFits) {
   EXPECT_FALSE(exists(built_.side_path()));
 }
 
+TEST_F(ContentTest, AcceptLeavesALogThatHasOtherRecords) {
+  built_.Build();
+  const std::string others = NumberedLog('b');
+  WriteWholeFile(built_.log_path, others, 0644);
+  Replace(built_.log_path);
+  EXPECT_EQ(Look().acceptable, 0u);
+  const RecoveryReport report = Choose(Unusable::kAccept);
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kAccepted) << report.message;
+  EXPECT_EQ(report.recovered_bytes, 0u);
+  EXPECT_EQ(report.lost_bytes, built_.filled - built_.written);
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) == others);
+  EXPECT_TRUE(ReadWholeFile(report.kept_path) == built_.side_bytes());
+}
+
 TEST_F(ContentTest, DiscardLeavesTheLog) {
   built_.Build();
   ASSERT_EQ(::chmod(built_.side_path().c_str(), 0666), 0);
