@@ -8,7 +8,8 @@
 namespace uringfs {
 
 // "1": uringfs with its default options is RocksDB's default file system. A URI
-// as for --fs_uri: with those. Unset, empty or "0": it is not.
+// as for --fs_uri: with those. Unset, empty or "0": it is not. Anything else:
+// nothing opens.
 inline constexpr char kDefaultVariable[] = "URINGFS_DEFAULT";
 
 // Whether the process runs the RocksDB that we were compiled for. Classes of

@@ -15,6 +15,7 @@
 
 #include "autoload.h"
 #include "file_system.h"
+#include "refusing_file_system.h"
 
 namespace uringfs {
 namespace {
@@ -99,12 +100,12 @@ FileSystemPtr Choose(const FileSystemPtr& base) {
   if (status.ok()) {
     return made;
   }
-  // Whoever asks cannot be told of an error. Posix is as safe, only slower.
-  std::fprintf(stderr,
-               "uringfs: environment variable %s=%s cannot be used, so "
-               "RocksDB's own file system stays the default: %s\n",
-               kDefaultVariable, uri.c_str(), status.ToString().c_str());
-  return base;
+  const std::string why = "uringfs: nothing is opened: environment variable " +
+                          std::string(kDefaultVariable) + "=" + uri +
+                          " cannot be used: " + status.ToString() +
+                          ". Mend it, or unset it to go without uringfs";
+  std::fprintf(stderr, "%s\n", why.c_str());
+  return std::make_shared<RefusingFileSystem>(base, why);
 }
 
 // RocksDB's own Default(): the next definition of the symbol that this address

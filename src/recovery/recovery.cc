@@ -70,6 +70,24 @@ Status CutDurably(const std::string& log_path, const PosixFile& log,
              : Status::FromErrno(error, "recover: cut and fsync", log_path);
 }
 
+// Whether anything but zeros is behind the first page.
+Status HasBytesInRing(const Side& side, bool* has_bytes) {
+  *has_bytes = false;
+  std::vector<char> piece(kCopyBytes);
+  const auto end = static_cast<uint64_t>(side.stat.st_size);
+  for (uint64_t at = kSideRingOffset; at < end && !*has_bytes;
+       at += kCopyBytes) {
+    size_t got = 0;
+    const int error = side.file.ReadAt(at, kCopyBytes, piece.data(), &got);
+    if (error != 0) {
+      return Status::FromErrno(error, "read the side file", side.path);
+    }
+    *has_bytes = std::any_of(piece.begin(), piece.begin() + got,
+                             [](char byte) { return byte != 0; });
+  }
+  return Status::Ok();
+}
+
 // 0, EWOULDBLOCK after the deadline, or another errno.
 int LockBefore(Clock::time_point deadline, const PosixFile& log) {
   std::chrono::milliseconds pause(1);
@@ -118,7 +136,10 @@ class Recovery {
   Status WriteUpTo(const SideLook& look, uint64_t end);
   Status CutTorn(const SideLook& look);
   Status Remove(const SideLook& look);
+  // Of one that the log can do without.
+  Status Drop(const Side& side);
   Status Choose(const SideLook& look);
+  std::string Kept() const;  // words for a copy that was kept
   Status Report(RecoveryOutcome outcome, const std::string& message);
   Status ReportBusy(const Side& side);
 
@@ -231,11 +252,31 @@ Status Recovery::MakeWhole(const SideLook& look) {
                     std::to_string(look.judgement.end) + " bytes now");
 }
 
+// Without a first page nobody can tell what the rest was: a file system that
+// went down leaves that, and a damage too.
+Status Recovery::Drop(const Side& side) {
+  const bool has_page = side.content != SideContent::kBlank &&
+                        side.content != SideContent::kTornHeader;
+  bool has_bytes = false;
+  if (!has_page) {
+    const Status status = HasBytesInRing(side, &has_bytes);
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  return has_bytes ? SetSideAside(side, &report_->kept_path) : RemoveSide(side);
+}
+
+std::string Recovery::Kept() const {
+  return report_->kept_path.empty() ? ""
+                                    : " (kept as " + report_->kept_path + ")";
+}
+
 Status Recovery::CutTorn(const SideLook& look) {
   const RecordsEnd& end = look.of_log;
   std::string why_not;
   if (!look.FindTear(log_path_, options_.format, &why_not)) {
-    Status status = RemoveSide(look.side);
+    Status status = Drop(look.side);
     return !status.ok()
                ? status
                : Report(RecoveryOutcome::kRemoved,
@@ -243,7 +284,8 @@ Status Recovery::CutTorn(const SideLook& look) {
                             (why_not.empty() ? ""
                                              : "; the log is left as it is for "
                                                "its reader to judge: " +
-                                                   why_not));
+                                                   why_not) +
+                            Kept());
   }
   const auto bytes = static_cast<uint64_t>(look.side.log.st_size);
   PosixFile log;
@@ -253,7 +295,7 @@ Status Recovery::CutTorn(const SideLook& look) {
   }
   Status status = CutDurably(log_path_, log, end.offset);
   if (status.ok()) {
-    status = RemoveSide(look.side);
+    status = Drop(look.side);
   }
   if (!status.ok()) {
     return status;
@@ -264,7 +306,7 @@ Status Recovery::CutTorn(const SideLook& look) {
                     "; the log is cut behind its last whole record, from " +
                     std::to_string(bytes) + " to " +
                     std::to_string(end.offset) +
-                    " bytes, because: " + end.reason);
+                    " bytes, because: " + end.reason + Kept());
 }
 
 Status Recovery::Remove(const SideLook& look) {
@@ -278,11 +320,9 @@ Status Recovery::Remove(const SideLook& look) {
   const bool is_last = is_live && !side.has_log && side.stat.st_nlink == 1 &&
                        side.words.filled > side.words.written;
   Status status =
-      is_last ? SetSideAside(side, &report_->kept_path) : RemoveSide(side);
-  const std::string kept =
-      is_last ? " (kept as " + report_->kept_path + ")" : "";
+      is_last ? SetSideAside(side, &report_->kept_path) : Drop(side);
   return status.ok() ? Report(RecoveryOutcome::kRemoved,
-                              "removed: " + look.judgement.reason + kept)
+                              "removed: " + look.judgement.reason + Kept())
                      : status;
 }
 
@@ -313,13 +353,15 @@ Status Recovery::Choose(const SideLook& look) {
   }
   return Report(
       accepts ? RecoveryOutcome::kAccepted : RecoveryOutcome::kDiscarded,
-      "by choice, though " + judgement.reason + ": " +
-          std::to_string(report_->recovered_bytes) +
-          " bytes were moved into the log, " +
+      "by choice, " + std::to_string(report_->recovered_bytes) +
+          " bytes were moved into the log, and " +
           (judgement.knows_stake ? std::to_string(report_->lost_bytes)
                                  : "an unknown number of") +
-          " acknowledged bytes are not in it; the side file is kept as " +
-          report_->kept_path);
+          " acknowledged bytes are not in it. What it was refused for: " +
+          judgement.reason + ". The side file is kept as " +
+          report_->kept_path +
+          "; give it its name back to choose again, before the database is "
+          "opened");
 }
 
 Status Recovery::Report(RecoveryOutcome outcome, const std::string& message) {

@@ -101,7 +101,10 @@ Judgement JudgeWithoutLog(const SideFacts& facts) {
   if (went_down || facts.filled <= facts.written || facts.has_other_names) {
     return Foreign("its log is gone");
   }
-  return Unusable(facts, "its log is gone; put it back beside it");
+  return Unusable(facts,
+                  "its log is gone: the database was opened without uringfs, "
+                  "which deletes it, or somebody moved it; if it is to be had, "
+                  "put it back beside it");
 }
 
 // The log has whole records up to `filled`, so the ring has nothing new.
@@ -123,8 +126,9 @@ Judgement JudgeLongLog(const SideFacts& facts) {
   }
   Judgement judgement = Unusable(
       facts,
-      "the log beside it was changed or replaced since: it has other bytes "
-      "where both have some");
+      "the log beside it was changed or replaced since, or the two are of "
+      "different databases, or were copied while the database was open: it has "
+      "other bytes where both have some");
   judgement.at_stake = facts.filled - facts.written;
   return judgement;
 }
@@ -146,8 +150,8 @@ std::string WhyNotJoined(const SideFacts& facts) {
     return "the log has " + std::to_string(facts.log_bytes) +
            " bytes, and had " +
            std::to_string(std::min(facts.written, facts.filled)) +
-           " when this was written: it was cut, or replaced by an older one; "
-           "put the right one back";
+           " when this was written: it was cut, or replaced by an older one or "
+           "that of another database; put the right one back";
   }
   if (facts.of_both.kind == EndKind::kClean && facts.of_both.is_ordered) {
     return "the log beside it is not the file it was written for, and they "
@@ -215,6 +219,22 @@ Judgement JudgeLive(const SideFacts& facts) {
   return facts.AtStake() == 0 ? JudgeLongLog(facts) : JudgeShortLog(facts);
 }
 
+// As a shell reads it back.
+std::string ShellWord(const std::string& text) {
+  const bool is_plain = text.find_first_not_of(
+                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                            "abcdefghijklmnopqrstuvwxyz"
+                            "0123456789/._-+=:,@%") == std::string::npos;
+  if (is_plain) {
+    return text;
+  }
+  std::string word = "'";
+  for (const char c : text) {
+    word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  }
+  return word + "'";
+}
+
 }  // namespace
 
 uint64_t SideFacts::LogEnd() const {
@@ -279,14 +299,15 @@ Judgement Judge(const SideFacts& facts) {
 
 std::string UnusableMessage(const std::string& log_path,
                             const Judgement& judgement) {
-  const std::string directory = DirectoryPrefixOf(log_path);
+  const std::string directory = ShellWord(DirectoryPrefixOf(log_path));
   const std::string bytes =
       judgement.knows_stake
-          ? "holds " + std::to_string(judgement.at_stake) +
-                " bytes of acknowledged writes that its log lacks"
-          : "may hold acknowledged writes that its log lacks";
+          ? std::to_string(judgement.at_stake) +
+                " bytes of acknowledged writes are missing in the log of this "
+                "side file"
+          : "this side file may hold acknowledged writes that its log lacks";
   return SidePathOf(log_path) + ": " + bytes +
-         ", and cannot be applied: " + judgement.reason +
+         ", and it cannot be applied: " + judgement.reason +
          ". Nothing is opened without them, and nothing was changed. Mend "
          "that, or choose: `uringfs recover --accept " +
          directory + "` moves into the log what fits, `uringfs recover " +

@@ -37,6 +37,22 @@ bool MayBeWanted(const Side& side) {
   return true;
 }
 
+// Where nothing is yet. File systems that cannot promise that are asked first.
+int RenameToNew(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(),
+                  RENAME_NOREPLACE) == 0) {
+    return 0;
+  }
+  if (errno != EINVAL && errno != ENOSYS && errno != EPERM) {
+    return errno;
+  }
+  struct stat there = {};
+  if (::lstat(to.c_str(), &there) == 0) {
+    return EEXIST;
+  }
+  return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+}
+
 }  // namespace
 
 Status RemoveSide(const Side& side) {
@@ -55,10 +71,7 @@ Status SetSideAside(const Side& side, std::string* kept) {
   int error = EEXIST;
   for (int i = 1; i <= kMaxKept && error == EEXIST; ++i) {
     *kept = side.path + ".kept" + std::to_string(i);
-    error = ::renameat2(AT_FDCWD, side.path.c_str(), AT_FDCWD, kept->c_str(),
-                        RENAME_NOREPLACE) == 0
-                ? 0
-                : errno;
+    error = RenameToNew(side.path, *kept);
   }
   return error == 0 || error == ENOENT
              ? Status::Ok()

@@ -13,16 +13,24 @@
 
 namespace uringfs::tool {
 
-// What the process exits with. Where several are due, the largest, but that
-// kNeedsRecovery gives way to kIoError.
+// What the process exits with.
 enum ExitCode : int {
   kDone = 0,           // nothing is left to do
   kUsage = 1,          // the command line makes no sense; nothing was done
   kUnusable = 2,       // a side file cannot be applied and was left alone
   kBusy = 3,           // recover: somebody has the database or a log open
   kIoError = 4,        // a file or directory cannot be read or written
-  kNeedsRecovery = 5,  // inspect: owners are dead, `recover` has work to do
+  kNeedsRecovery = 5,  // owners are dead, `recover` has work to do
 };
+
+// Which of two is told: the largest, but kNeedsRecovery, which any error hides.
+constexpr ExitCode Worse(ExitCode a, ExitCode b) {
+  const auto weight = [](ExitCode code) {
+    return code == kNeedsRecovery ? static_cast<int>(kUsage)
+                                  : static_cast<int>(code);
+  };
+  return weight(a) < weight(b) ? b : a;
+}
 
 struct RecoverArgs {
   bool as_json = false;

@@ -9,22 +9,33 @@ std::string Bytes(uint64_t count) {
   return std::to_string(count) + (count == 1 ? " byte" : " bytes");
 }
 
-std::string PlanOfUnusable(const SideFileInfo& info) {
+std::string PlanOfUnusable(const SideFileInfo& info, Unusable unusable) {
   const std::string lost =
       info.knows_stake ? Bytes(info.at_stake) + " of acknowledged writes"
                        : "whatever it holds, which cannot be told";
   const std::string rest = info.knows_stake
                                ? Bytes(info.at_stake - info.acceptable)
                                : "an unknown number";
-  return "leaves everything alone, and exits with 2; with --accept moves " +
-         Bytes(info.acceptable) + " into the log and does without " + rest +
-         "; with --discard leaves the log as it is and does without " + lost +
-         "; both rename the side file and delete nothing";
+  const std::string accept = "moves " + Bytes(info.acceptable) +
+                             " into the log and does without " + rest;
+  const std::string discard =
+      "leaves the log as it is and does without " + lost;
+  const std::string rename = " the side file and deletes nothing";
+  switch (unusable) {
+    case Unusable::kAccept:
+      return accept + ", renames" + rename;
+    case Unusable::kDiscard:
+      return discard + ", renames" + rename;
+    case Unusable::kLeave:
+      break;
+  }
+  return "leaves everything alone, and exits with 2; with --accept " + accept +
+         "; with --discard " + discard + "; either renames" + rename;
 }
 
 }  // namespace
 
-std::string Plan(const SideFileInfo& info) {
+std::string Plan(const SideFileInfo& info, Unusable unusable) {
   switch (info.state) {
     case SideState::kNone:
       return "has nothing to do";
@@ -42,16 +53,16 @@ std::string Plan(const SideFileInfo& info) {
     case SideState::kUnusable:
       break;
   }
-  return PlanOfUnusable(info);
+  return PlanOfUnusable(info, unusable);
 }
 
-JsonObject ToJson(const SideFileInfo& info) {
+JsonObject ToJson(const SideFileInfo& info, Unusable unusable) {
   JsonObject object;
   object.Add("path", info.path)
       .Add("log_path", info.log_path)
       .Add("state", ToString(info.state))
       .Add("reason", info.reason)
-      .Add("recover", Plan(info))
+      .Add("recover", Plan(info, unusable))
       .AddNumber("bytes_at_stake", info.at_stake)
       .AddBool("knows_stake", info.knows_stake)
       .AddNumber("acceptable_bytes", info.acceptable)
@@ -82,7 +93,7 @@ std::string ToText(const SideFileInfo& info) {
     text += "  ring bytes  " + std::to_string(info.ring_bytes) + "\n";
   }
   text += "  log bytes   " + std::to_string(info.log_bytes) + "\n";
-  return text + "  recover     " + Plan(info) + "\n";
+  return text + "  recover     " + Plan(info, Unusable::kLeave) + "\n";
 }
 
 }  // namespace uringfs::tool

@@ -13,11 +13,11 @@
 
 namespace uringfs::tool {
 
-// What `recover` does with it: by itself, and where there is a choice, with
-// each of the two.
-std::string Plan(const SideFileInfo& info);
+// What `recover` does with it if that is chosen for unusable ones; kLeave: what
+// it does by itself, and what each choice would do.
+std::string Plan(const SideFileInfo& info, Unusable unusable);
 
-JsonObject ToJson(const SideFileInfo& info);
+JsonObject ToJson(const SideFileInfo& info, Unusable unusable);
 std::string ToText(const SideFileInfo& info);
 
 }  // namespace uringfs::tool

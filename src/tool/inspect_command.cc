@@ -1,10 +1,10 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 
-#include <algorithm>
 #include <iostream>
 
 #include "src/tool/commands.h"
 #include "src/tool/describe.h"
+#include "src/tool/wal_dir.h"
 
 #include "uringfs/recovery.h"
 #include "uringfs/rocksdb_wal.h"
@@ -45,13 +45,18 @@ ExitCode Inspect(const std::vector<std::string>& directories, bool as_json) {
       SideFileInfo info;
       if (check(InspectLog(log, &RocksDbWal(), &info)) &&
           info.state != SideState::kNone) {
-        code = std::max(code, CodeOf(info));
-        objects.Add(ToJson(info));
+        code = Worse(code, CodeOf(info));
+        objects.Add(ToJson(info, Unusable::kLeave));
         text += ToText(info);
       }
     }
+    const std::string wal_dir = ForgottenWalDir(directory, directories);
+    if (!wal_dir.empty()) {
+      code = Worse(code, kNeedsRecovery);
+      std::cerr << "uringfs: " << DescribeForgotten(directory, wal_dir) << "\n";
+    }
   }
-  if (text.empty() && !has_failed) {
+  if (text.empty() && code == kDone && !has_failed) {
     text = "no side files: nothing is left to recover\n";
   }
   std::cout << (as_json ? objects.ToString() : text);

@@ -40,14 +40,16 @@ before something else opens the database: RocksDB on posix, a copy, a backup.
             as RocksDB does, where it exists. May be killed and run again.
 
 For a database with a separate wal_dir give both directories in one command:
-the side files are in the wal_dir, the LOCK in the other one.
+the side files are in the wal_dir, the LOCK in the other one. If only the other
+one is given, both commands say so.
 
   --dry_run     only says what would be done (--dry-run is the same)
   --accept      of unusable side files: moves into the log what fits
   --discard     of unusable side files: leaves the log as it is. With either
                 the side file is renamed to NNNNNN.log.uringfs.keptN, and the
                 database opens, with less than was acknowledged unless the
-                reason was a harmless one
+                reason was a harmless one. Until the database was opened, the
+                old name undoes it; afterwards nobody reads the copy any more
   --json        one object for each side file, in an array on stdout
   --wait_ms=N   how long to wait for last writes of a killed process to land
                 (default 10000)
@@ -59,7 +61,7 @@ Verdicts:
   older     the file system went down; the log counts, as after power loss
   idle      holds nothing
   foreign   another log's, or of a log that is gone; nothing of it is needed
-  unusable  holds acknowledged bytes that the log lacks, and cannot be applied.
+  unusable  acknowledged bytes are missing in the log, and it cannot be applied.
             The database does not open until that is mended, or chosen
 
 Exit status:
@@ -68,8 +70,9 @@ Exit status:
   2  a side file is unusable and was left alone
   3  recover: somebody has the database or a log open
   4  a file or directory cannot be read or written; nothing is lost
-  5  inspect: there are side files of dead owners
-recover: the largest that applies. inspect: 4 before 5 before 2.
+  5  there are side files of dead owners; recover: in a directory of logs that
+     the options of the database name, and that was not given
+The largest that applies, but 5 only without another.
 )";
 
 int Misused(const std::string& complaint) {

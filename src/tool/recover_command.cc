@@ -1,12 +1,12 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 
-#include <algorithm>
 #include <iostream>
 
 #include "src/tool/commands.h"
 #include "src/tool/db_lock.h"
 #include "src/tool/describe.h"
 #include "src/tool/json.h"
+#include "src/tool/wal_dir.h"
 
 #include "uringfs/recovery.h"
 #include "uringfs/rocksdb_wal.h"
@@ -26,6 +26,9 @@ class Run {
   // False: nothing may be done.
   bool Lock(const std::vector<std::string>& directories);
   void RecoverAll(const std::string& directory);
+  // Of logs elsewhere.
+  void Remind(const std::string& directory,
+              const std::vector<std::string>& directories);
   void Print() const;
   ExitCode code() const { return code_; }
 
@@ -43,7 +46,7 @@ class Run {
 };
 
 void Run::Complain(ExitCode code, const std::string& message) {
-  code_ = std::max(code_, code);
+  code_ = Worse(code_, code);
   std::cerr << "uringfs: " << message << "\n";
 }
 
@@ -104,11 +107,12 @@ void Run::PlanOne(const std::string& log) {
     Complain(kIoError, status.ToString());
     return;
   }
-  if (info.state == SideState::kUnusable) {
+  const Unusable choice = options_.unusable;
+  if (info.state == SideState::kUnusable && choice == Unusable::kLeave) {
     Complain(kUnusable, info.reason);
   }
-  objects_.Add(ToJson(info));
-  text_ += info.path + ": recover " + Plan(info) + "\n";
+  objects_.Add(ToJson(info, choice));
+  text_ += info.path + ": recover " + Plan(info, choice) + "\n";
 }
 
 void Run::RecoverAll(const std::string& directory) {
@@ -119,6 +123,14 @@ void Run::RecoverAll(const std::string& directory) {
   }
   for (const std::string& log : logs) {
     args_.is_dry_run ? PlanOne(log) : RecoverOne(log);
+  }
+}
+
+void Run::Remind(const std::string& directory,
+                 const std::vector<std::string>& directories) {
+  const std::string wal_dir = ForgottenWalDir(directory, directories);
+  if (!wal_dir.empty()) {
+    Complain(kNeedsRecovery, DescribeForgotten(directory, wal_dir));
   }
 }
 
@@ -142,6 +154,7 @@ ExitCode Recover(const std::vector<std::string>& directories,
   if (args.is_dry_run || run.Lock(directories)) {
     for (const std::string& directory : directories) {
       run.RecoverAll(directory);
+      run.Remind(directory, directories);
     }
   }
   run.Print();

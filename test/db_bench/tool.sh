@@ -67,13 +67,32 @@ env "LD_PRELOAD=$module" ldb "--db=$db" --fs_uri=uringfs:// scan \
 says 'recover --discard'
 [ "$(cat "$side")" = garbage ] || fail "an unusable side file was changed"
 cmp "$log" "$root/log" || fail "its log was changed"
+for choice in accept discard; do
+  expect 0 recover --dry-run --$choice "$db"
+  says 'renames the side file'
+  [ "$(cat "$side")" = garbage ] || fail "--dry-run --$choice changed it"
+done
 expect 1 recover --accept --discard "$db"
 expect 1 --discard inspect "$db"
 cp -r "$db" "$root/copy"
+cp -r "$db" "$root/worse"
 expect 0 recover --discard "$root/copy"
 says kept
 [ "$(cat "$root/copy/"*.kept1)" = garbage ] || fail "no copy was kept"
 cp "$root/side" "$side"
+# The unusable one is told, whatever the others are.
+expect 2 inspect "$root/worse" "$db"
+
+# Logs in a directory of their own are not forgotten, nor touched unasked.
+mkdir "$root/front"
+printf '[DBOptions]\n  wal_dir=%s\n' "$db" > "$root/front/OPTIONS-000123"
+printf '  wal_dir=/nowhere\n' > "$root/front/OPTIONS-000009"
+expect 5 inspect "$root/front"
+says "name $db as the directory of its logs"
+expect 5 recover "$root/front"
+says "name $db as the directory of its logs"
+expect 0 recover --dry-run "$root/front" "$db/../${db##*/}"
+says "moves"
 
 expect 0 recover "$db"
 says recovered

@@ -80,18 +80,40 @@ URINGFS_DEFAULT=1 URINGFS_OPTIONS="stats_file=$dir/stats" \
 [ "$(sed -n 's/.* wal_appends=\([0-9]*\) .*/\1/p' "$dir/stats" |
   sort -n | tail -1)" = 2000 ] || fail "on itself: $(cat "$dir/stats")"
 
-# Off, and what is wrong stays with posix and is told.
-for value in '' 0 'uringfs://?wal_bufers=3' posix; do
+# Off.
+for value in '' 0; do
   rm -rf "$dir/db" "$dir/stats"
   URINGFS_DEFAULT=$value URINGFS_OPTIONS="stats_file=$dir/stats" \
     bench --benchmarks=fillrandom >"$dir/out" ||
     fail "URINGFS_DEFAULT=$value: $(tail -3 "$dir/out")"
   [ ! -e "$dir/stats" ] || fail "URINGFS_DEFAULT=$value was taken"
-  case $value in
-    '' | 0) ! grep -q uringfs: "$dir/out" || fail "$(cat "$dir/out")" ;;
-    *) grep -q "variable URINGFS_DEFAULT=$value cannot be used" "$dir/out" ||
-      fail "URINGFS_DEFAULT=$value: $(cat "$dir/out")" ;;
-  esac
+  ! grep -q uringfs: "$dir/out" || fail "$(cat "$dir/out")"
 done
+
+# What is wrong opens nothing: posix would open a killed database with less. In
+# no mode, whether the database is there or not.
+LD_PRELOAD=$module "$ldb" --db="$dir/db" scan --hex >"$dir/keys"
+for value in 'uringfs://?wal_bufers=3' posix 'id=uringfs' "ok-bad-options"; do
+  options=''
+  case $value in ok-*) value=1 options=wal_bufers=3 ;; esac
+  tell="variable URINGFS_DEFAULT=.* cannot be used"
+  for command in "scan" "get x" "put x y" "manifest_dump" \
+    "--secondary_path=$dir/second scan" "checkpoint --checkpoint_dir=$dir/c"; do
+    # shellcheck disable=SC2086
+    if URINGFS_DEFAULT=$value URINGFS_OPTIONS=$options LD_PRELOAD=$module \
+      "$ldb" --db="$dir/db" $command >"$dir/out" 2>&1 &&
+      ! grep -q "nothing is opened" "$dir/out"; then
+      fail "URINGFS_DEFAULT=$value: ldb $command: $(cat "$dir/out")"
+    fi
+    grep -q "$tell" "$dir/out" ||
+      fail "URINGFS_DEFAULT=$value: ldb $command: $(cat "$dir/out")"
+  done
+  URINGFS_DEFAULT=$value URINGFS_OPTIONS=$options \
+    bench --benchmarks=fillrandom >"$dir/out" &&
+    fail "URINGFS_DEFAULT=$value was passed over"
+  grep -q "$tell" "$dir/out" ||
+    fail "URINGFS_DEFAULT=$value: $(cat "$dir/out")"
+done
+"$ldb" --db="$dir/db" scan --hex | cmp - "$dir/keys" || fail "it was changed"
 
 echo PASSED

@@ -309,5 +309,24 @@ TEST_F(TornRecoveryTest, ASideFileWhoseFirstPageWasLost) {
   ExpectCut(TornEnd());
 }
 
+// A damage looks the same. What might have been a ring is kept.
+TEST_F(TornRecoveryTest, BytesBehindAFirstPageThatWasLostAreKept) {
+  PrepareFor(Torn(), &built_);
+  built_.WriteSide();
+  const std::string bytes =
+      std::string(kSideRingOffset, '\0') +
+      ReadWholeFile(built_.side_path()).substr(kSideRingOffset);
+  WriteWholeFile(built_.side_path(), bytes);
+  RecoveryOptions options;
+  options.format = &RocksDbWal();
+  RecoveryReport report;
+  ASSERT_TRUE(RecoverLog(built_.log_path, options, &report).ok());
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kCut);
+  EXPECT_NE(report.message.find("kept as " + report.kept_path),
+            std::string::npos)
+      << report.message;
+  EXPECT_TRUE(ReadWholeFile(report.kept_path) == bytes);
+}
+
 }  // namespace
 }  // namespace uringfs

@@ -206,7 +206,10 @@ TEST(JudgeTest, WhatCannotBeReadIsUnusableUnlessTheMachineWentDown) {
               testing::AllOf(testing::HasSubstr("d/000007.log.uringfs"),
                              testing::HasSubstr("it is cut off"),
                              testing::HasSubstr("may hold"),
-                             testing::HasSubstr("recover --discard d/")));
+                             testing::HasSubstr("recover --discard d/`")));
+  // To be pasted into a shell.
+  EXPECT_THAT(UnusableMessage("a $b's/000007.log", judgement),
+              testing::HasSubstr("recover --accept 'a $b'\\''s/'`"));
   facts.has_header = true;
   facts.is_other_boot = true;
   EXPECT_EQ(Judge(facts).verdict, SideVerdict::kOlder);

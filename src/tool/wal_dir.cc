@@ -1,0 +1,89 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+
+#include "src/tool/wal_dir.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "src/base/list_directory.h"
+
+#include "uringfs/recovery.h"
+
+namespace uringfs::tool {
+namespace {
+
+constexpr char kOptionsPrefix[] = "OPTIONS-";
+constexpr char kKey[] = "wal_dir=";
+
+// 0 if it is none.
+uint64_t OptionsNumberOf(const std::string& name) {
+  const std::string prefix = kOptionsPrefix;
+  if (name.compare(0, prefix.size(), prefix) != 0 ||
+      name.size() == prefix.size() || name.size() > prefix.size() + 19 ||
+      name.find_first_not_of("0123456789", prefix.size()) !=
+          std::string::npos) {
+    return 0;
+  }
+  return std::stoull(name.substr(prefix.size()));
+}
+
+std::string NewestOptionsFile(const std::string& directory) {
+  std::vector<std::string> names;
+  (void)ListDirectory(directory, &names);  // an error is found by who lists it
+  std::string newest;
+  uint64_t highest = 0;
+  for (const std::string& name : names) {
+    const uint64_t number = OptionsNumberOf(name);
+    if (number > highest) {
+      highest = number;
+      newest = directory + "/" + name;
+    }
+  }
+  return newest;
+}
+
+// What the options file says; "" for "with the rest of the database".
+std::string NamedWalDir(const std::string& options_path) {
+  std::ifstream file(options_path);
+  std::string line;
+  while (std::getline(file, line)) {
+    const size_t begin = line.find_first_not_of(" \t");
+    if (begin != std::string::npos &&
+        line.compare(begin, sizeof(kKey) - 1, kKey) == 0) {
+      return line.substr(begin + sizeof(kKey) - 1);
+    }
+  }
+  return "";
+}
+
+bool IsSameDirectory(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return std::filesystem::equivalent(a, b, error);
+}
+
+}  // namespace
+
+std::string ForgottenWalDir(const std::string& directory,
+                            const std::vector<std::string>& directories) {
+  const std::string wal_dir = NamedWalDir(NewestOptionsFile(directory));
+  const bool is_named = std::any_of(directories.begin(), directories.end(),
+                                    [&wal_dir](const std::string& named) {
+                                      return IsSameDirectory(named, wal_dir);
+                                    });
+  std::vector<std::string> logs;
+  const bool has_logs = !wal_dir.empty() && !is_named &&
+                        ListSideFiles(wal_dir, &logs).ok() && !logs.empty();
+  return has_logs ? wal_dir : "";
+}
+
+std::string DescribeForgotten(const std::string& directory,
+                              const std::string& wal_dir) {
+  return directory + ": its options name " + wal_dir +
+         " as the directory of its logs, where there are side files; if that "
+         "is right, name both directories";
+}
+
+}  // namespace uringfs::tool
