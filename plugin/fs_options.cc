@@ -21,7 +21,7 @@ constexpr uint64_t kMiB = 1024 * kKiB;
 
 // How the value of an option is written and stored.
 enum class Kind : uint8_t {
-  kPowerOfTwo,  // a size in bytes, K, M or G behind it; a power of two
+  kPowerOfTwo,  // a number of bytes, a power of two; shown with K, M or G
   kCount,       // a number
   kRingHome,
   kDirectIo,
@@ -195,7 +195,7 @@ std::string FormatValue(const Option& option, const UringFsOptions& options) {
 
 // Digits, and one of K, M, G behind them. False for anything else and for
 // what does not fit.
-bool ParseNumber(const std::string& text, bool is_size, uint64_t* number) {
+bool ParseNumber(const std::string& text, uint64_t* number) {
   size_t at = 0;
   uint64_t value = 0;
   for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at) {
@@ -208,7 +208,7 @@ bool ParseNumber(const std::string& text, bool is_size, uint64_t* number) {
   if (at == 0) {
     return false;
   }
-  if (is_size && at + 1 == text.size()) {
+  if (at + 1 == text.size()) {
     const std::string suffixes = "KMG";
     const size_t power = suffixes.find(
         static_cast<char>(std::toupper(static_cast<unsigned char>(text[at]))));
@@ -245,8 +245,7 @@ bool SetValue(const Option& option, const std::string& text,
   switch (option.kind) {
     case Kind::kPowerOfTwo:
     case Kind::kCount:
-      if (!ParseNumber(text, option.kind == Kind::kPowerOfTwo, &number) ||
-          !InRange(option, number)) {
+      if (!ParseNumber(text, &number) || !InRange(option, number)) {
         return false;
       }
       options->*option.number = static_cast<uint32_t>(number);

@@ -114,7 +114,10 @@ TEST(FsOptionsTest, NumbersThatAreNoneAreRefused) {
     EXPECT_FALSE(SetFsOption("wal_buffers", value, &options).ok()) << value;
   }
   UringFsOptions options;
-  EXPECT_FALSE(SetFsOption("wal_buffers", "1K", &options).ok());
+  ASSERT_TRUE(SetFsOption("wal_buffers", "1K", &options).ok());
+  EXPECT_EQ(options.wal_buffers, 1024u);
+  ASSERT_TRUE(SetFsOption("data_cached_bytes", "2M", &options).ok());
+  EXPECT_EQ(options.data_cached_bytes, 2u << 20);
 }
 
 TEST(FsOptionsTest, AFailedParseChangesNothing) {
