@@ -2,30 +2,12 @@
 //
 // How UringFileSystem takes names away and gives others.
 
-#include <utility>
-
-#include "background_free.h"
 #include "file_policy.h"
 #include "file_system.h"
 #include "io_status.h"
 #include "live_file.h"
 
 namespace uringfs {
-
-rdb::IOStatus UringFileSystem::DeleteName(const std::string& path,
-                                          const rdb::IOOptions& options,
-                                          rdb::IODebugContext* dbg) {
-  if (Classify(path, rdb::FileOptions()) == FileKind::kBase) {
-    return target()->DeleteFile(path, options, dbg);
-  }
-  BackgroundFree& background = BackgroundFree::OfProcess();
-  BlockHandle blocks = background.Hold(path);
-  rdb::IOStatus status = target()->DeleteFile(path, options, dbg);
-  if (status.ok()) {
-    background.Free(std::move(blocks));
-  }
-  return status;
-}
 
 rdb::IOStatus UringFileSystem::DeleteFile(const std::string& path,
                                           const rdb::IOOptions& options,
@@ -38,7 +20,7 @@ rdb::IOStatus UringFileSystem::DeleteFile(const std::string& path,
   }
   // Asked before: without a name it cannot be found any more.
   const bool is_held = IsWalName(path) && LiveFiles::OfProcess().Holds(path);
-  status = DeleteName(path, options, dbg);
+  status = target()->DeleteFile(path, options, dbg);
   if (status.ok() && demand_ != nullptr) {
     demand_->Forget(path);
   }
@@ -82,28 +64,6 @@ rdb::IOStatus UringFileSystem::LinkFile(const std::string& path,
     demand_->Linked(path, target_path);
   }
   return status;
-}
-
-rdb::IOStatus UringFileSystem::GetFreeSpace(const std::string& path,
-                                            const rdb::IOOptions& options,
-                                            uint64_t* bytes,
-                                            rdb::IODebugContext* dbg) {
-  // Not waited for: RocksDB asks with its mutex held. Looked at first: for a
-  // moment a file may count twice, but never not at all.
-  const uint64_t waiting = BackgroundFree::OfProcess().WaitingOn(path);
-  rdb::IOStatus status = target()->GetFreeSpace(path, options, bytes, dbg);
-  if (status.ok()) {
-    *bytes += waiting;
-  }
-  return status;
-}
-
-rdb::IOStatus UringFileSystem::UnlockFile(rdb::FileLock* lock,
-                                          const rdb::IOOptions& options,
-                                          rdb::IODebugContext* dbg) {
-  // The database is closed: its disk may be taken away.
-  static_cast<void>(BackgroundFree::OfProcess().Wait());
-  return target()->UnlockFile(lock, options, dbg);
 }
 
 }  // namespace uringfs

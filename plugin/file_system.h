@@ -87,15 +87,6 @@ class UringFileSystem : public rdb::FileSystemWrapper {
                          rdb::IODebugContext* dbg) override;
 #endif
 
-  // With what was deleted and is being given back.
-  rdb::IOStatus GetFreeSpace(const std::string& path,
-                             const rdb::IOOptions& options, uint64_t* bytes,
-                             rdb::IODebugContext* dbg) override;
-  // What was deleted before is given back when it returns, if the disk is not
-  // very slow.
-  rdb::IOStatus UnlockFile(rdb::FileLock* lock, const rdb::IOOptions& options,
-                           rdb::IODebugContext* dbg) override;
-
   // Calls that put an end to a side file, or make one useless. LockFile comes
   // before RocksDB looks at anything: what a killed process left is recovered.
   rdb::IOStatus LockFile(const std::string& path, const rdb::IOOptions& options,
@@ -157,10 +148,6 @@ class UringFileSystem : public rdb::FileSystemWrapper {
       std::unordered_map<std::string, std::string>* unused) override;
 
  private:
-  // Takes the name away; the blocks follow later.
-  rdb::IOStatus DeleteName(const std::string& path,
-                           const rdb::IOOptions& options,
-                           rdb::IODebugContext* dbg);
   // A file that is not ours.
   rdb::IOStatus NewBaseFile(const std::string& path,
                             const rdb::FileOptions& options,
