@@ -156,6 +156,11 @@ rdb::IOStatus SideFiles::CheckListed(
     if (status.ok() && info.state == SideState::kUnusable) {
       return Unapplied(info.reason);
     }
+    // One that cannot be looked at may hold as much: RocksDB would pass over a
+    // log it cannot open. (One that keeps changing has an owner.)
+    if (!status.ok() && status.error_number() != EBUSY) {
+      return ToIOStatus(status);
+    }
   }
   return rdb::IOStatus::OK();
 }

@@ -53,8 +53,11 @@ struct RecordsEnd {
   uint64_t data_end = 0;
   std::string reason;  // unless kClean
 
+  // There is a whole record of the database's; what a log begins with to say
+  // how it is written is none.
+  bool has_records = false;
   // Records are numbered and the numbers never go down. False: they cannot be
-  // read (compressed), or there is no whole record.
+  // read (compressed), or there is no record.
   bool has_numbers = false;
   uint64_t first_number = 0;
   uint64_t last_number = 0;

@@ -136,8 +136,8 @@ class Recovery {
   Status WriteUpTo(const SideLook& look, uint64_t end);
   Status CutTorn(const SideLook& look);
   Status Remove(const SideLook& look);
-  // Of one that the log can do without.
-  Status Drop(const Side& side);
+  // Of one that the log does without. What is nowhere else is kept.
+  Status Drop(const SideLook& look);
   Status Choose(const SideLook& look);
   std::string Kept() const;  // words for a copy that was kept
   Status Report(RecoveryOutcome outcome, const std::string& message);
@@ -240,7 +240,7 @@ Status Recovery::WriteUpTo(const SideLook& look, uint64_t end) {
 Status Recovery::MakeWhole(const SideLook& look) {
   Status status = WriteUpTo(look, look.judgement.end);
   if (status.ok()) {
-    status = RemoveSide(look.side);
+    status = Drop(look);
   }
   if (!status.ok()) {
     return status;
@@ -249,22 +249,28 @@ Status Recovery::MakeWhole(const SideLook& look) {
   return Report(RecoveryOutcome::kRecovered,
                 "moved " + std::to_string(report_->recovered_bytes) +
                     " bytes into the log, which has " +
-                    std::to_string(look.judgement.end) + " bytes now");
+                    std::to_string(look.judgement.end) + " bytes now" + Kept());
 }
 
 // Without a first page nobody can tell what the rest was: a file system that
 // went down leaves that, and a damage too.
-Status Recovery::Drop(const Side& side) {
+Status Recovery::Drop(const SideLook& look) {
+  const Side& side = look.side;
+  const Judgement& judgement = look.judgement;
+  bool is_wanted =
+      side.content == SideContent::kGarbled ||
+      (judgement.verdict == SideVerdict::kOlder && judgement.at_stake > 0) ||
+      (judgement.verdict == SideVerdict::kWhole &&
+       judgement.end < side.words.filled);
   const bool has_page = side.content != SideContent::kBlank &&
                         side.content != SideContent::kTornHeader;
-  bool has_bytes = false;
   if (!has_page) {
-    const Status status = HasBytesInRing(side, &has_bytes);
+    const Status status = HasBytesInRing(side, &is_wanted);
     if (!status.ok()) {
       return status;
     }
   }
-  return has_bytes ? SetSideAside(side, &report_->kept_path) : RemoveSide(side);
+  return is_wanted ? SetSideAside(side, &report_->kept_path) : RemoveSide(side);
 }
 
 std::string Recovery::Kept() const {
@@ -276,7 +282,7 @@ Status Recovery::CutTorn(const SideLook& look) {
   const RecordsEnd& end = look.of_log;
   std::string why_not;
   if (!look.FindTear(log_path_, options_.format, &why_not)) {
-    Status status = Drop(look.side);
+    Status status = Drop(look);
     return !status.ok()
                ? status
                : Report(RecoveryOutcome::kRemoved,
@@ -295,7 +301,7 @@ Status Recovery::CutTorn(const SideLook& look) {
   }
   Status status = CutDurably(log_path_, log, end.offset);
   if (status.ok()) {
-    status = Drop(look.side);
+    status = Drop(look);
   }
   if (!status.ok()) {
     return status;
@@ -320,7 +326,7 @@ Status Recovery::Remove(const SideLook& look) {
   const bool is_last = is_live && !side.has_log && side.stat.st_nlink == 1 &&
                        side.words.filled > side.words.written;
   Status status =
-      is_last ? SetSideAside(side, &report_->kept_path) : Drop(side);
+      is_last ? SetSideAside(side, &report_->kept_path) : Drop(look);
   return status.ok() ? Report(RecoveryOutcome::kRemoved,
                               "removed: " + look.judgement.reason + Kept())
                      : status;

@@ -45,7 +45,8 @@ Status FindBegin(const std::string& path, RecordsEnd* begin) {
 }
 
 bool HasRecords(const RecordsEnd& begin) {
-  return begin.has_numbers || begin.offset > 0 || begin.kind == EndKind::kAlien;
+  return begin.has_numbers || begin.has_records ||
+         begin.kind == EndKind::kAlien;
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ constexpr uint32_t kHeaderBytes = 7;
 constexpr uint32_t kRecyclableHeaderBytes = 11;
 constexpr uint32_t kLengthAt = 4;
 constexpr uint32_t kTypeAt = 6;
+constexpr uint32_t kBatchHeaderBytes = 12;
+constexpr uint32_t kBatchCountAt = 8;
 
 enum Type : uint8_t {
   kZero = 0,
@@ -111,13 +113,20 @@ class Block {
     return EndsInLostPage(end);
   }
 
-  // REQUIRES: a whole fragment of a record.
+  // Whether a log may begin with this fragment, at 0, which is not whole. Bytes
+  // of another format (an encrypted log's) look like a fragment by chance, as
+  // far as the header goes. A write batch begins with a sequence number of 56
+  // bits and a count of what is in it.
+  bool MayBeginALog(const Fragment& fragment) const;
+
+  // What is there of the payload.
   const char* PayloadOf(const Fragment& fragment, size_t* bytes) const {
     const uint32_t begin =
         fragment.begin +
         (IsRecyclable(fragment.type) ? kRecyclableHeaderBytes : kHeaderBytes);
-    *bytes = fragment.end - begin;
-    return data_ + begin;
+    const uint32_t end = std::min(fragment.end, bytes_);
+    *bytes = begin < end ? end - begin : 0;
+    return data_ + std::min(begin, bytes_);
   }
 
  private:
@@ -134,6 +143,24 @@ class Block {
   const char* const data_;
   const uint32_t bytes_;
 };
+
+bool Block::MayBeginALog(const Fragment& fragment) const {
+  const bool is_full =
+      fragment.type == kFull || fragment.type == kRecyclableFull;
+  const bool is_first =
+      fragment.type == kFirst || fragment.type == kRecyclableFirst;
+  if (!is_full && !(is_first && fragment.end == kWalBlockBytes)) {
+    return false;
+  }
+  size_t bytes = 0;
+  const char* const batch = PayloadOf(fragment, &bytes);
+  if (bytes < kBatchHeaderBytes) {
+    return fragment.end > bytes_;  // it may have had more
+  }
+  const uint32_t count = Load32(batch + kBatchCountAt);
+  return batch[kBatchCountAt - 1] == 0 &&
+         (is_first || count <= fragment.end - fragment.begin);
+}
 
 Look Block::LookAt(uint32_t at, bool is_recyclable, Fragment* fragment) const {
   fragment->begin = at;
@@ -211,7 +238,7 @@ class Walk {
   // Returns whether the fragment follows the one before it.
   bool Add(const Fragment& fragment, uint64_t end);
   void Note(const Fragment& fragment, const Block& block);
-  void NoteWhole();
+  void NoteCut(const Fragment& fragment, const Block& block);
   bool Stop(EndKind kind, std::string reason) {
     end_->kind = kind;
     end_->reason = std::move(reason);
@@ -225,7 +252,8 @@ class Walk {
   bool is_within_ = false;  // a record whose last fragment is still to come
   bool is_compressed_ = false;
   NumberOfRecord number_;
-  uint64_t bad_end_ = 0;  // of the fragment at which the walk ended
+  bool is_alien_ = false;  // it begins as no log does
+  uint64_t bad_end_ = 0;   // of the fragment at which the walk ended
 };
 
 bool IsFirst(uint8_t type) {
@@ -236,6 +264,9 @@ bool IsFirst(uint8_t type) {
 bool IsOfRecord(uint8_t type) {
   return type >= kFull && type <= kRecyclableLast;
 }
+
+// A header is there, and what it is of is not whole.
+bool IsOdd(Look look) { return look == Look::kBad || look == Look::kCut; }
 
 bool Walk::Add(const Fragment& fragment, uint64_t end) {
   bool fits = false;
@@ -259,6 +290,7 @@ bool Walk::Add(const Fragment& fragment, uint64_t end) {
   is_within_ = false;
   if (fits) {
     end_->offset = end;
+    end_->has_records = end_->has_records || IsOfRecord(fragment.type);
   }
   return fits;
 }
@@ -274,20 +306,31 @@ void Walk::Note(const Fragment& fragment, const Block& block) {
   size_t bytes = 0;
   const char* const payload = block.PayloadOf(fragment, &bytes);
   number_.Add(payload, bytes);
-  if (number_.is_known() && !end_->has_numbers) {
+  if (!number_.is_known()) {
+    return;
+  }
+  if (!end_->has_numbers) {
     end_->has_numbers = true;
     end_->first_number = number_.value();
   }
+  // Of an unfinished record too.
+  end_->is_ordered = end_->is_ordered && number_.value() >= end_->last_number;
   if (!is_within_) {
-    NoteWhole();
+    end_->last_number = number_.value();
   }
 }
 
-void Walk::NoteWhole() {
-  if (number_.is_known()) {
-    end_->is_ordered = end_->is_ordered && number_.value() >= end_->last_number;
-    end_->last_number = number_.value();
+// It cannot be checked, but may be seen to be of another time.
+void Walk::NoteCut(const Fragment& fragment, const Block& block) {
+  if (is_compressed_ || !IsFirst(fragment.type)) {
+    return;
   }
+  NumberOfRecord number;
+  size_t bytes = 0;
+  const char* const payload = block.PayloadOf(fragment, &bytes);
+  number.Add(payload, bytes);
+  end_->is_ordered = end_->is_ordered && (!number.is_known() ||
+                                          number.value() >= end_->last_number);
 }
 
 bool Walk::StopAtBad(uint64_t block_begin, const Block& block,
@@ -307,6 +350,8 @@ bool Walk::Through(uint64_t block_begin, const Block& block) {
   for (uint32_t at = 0;; at = fragment.end) {
     const Look look = block.LookAt(at, is_recyclable_, &fragment);
     end_->stopped_at = block_begin + at;
+    is_alien_ = is_alien_ || (block_begin + at == 0 && IsOdd(look) &&
+                              !block.MayBeginALog(fragment));
     switch (look) {
       case Look::kWhole:
         is_recyclable_ = is_recyclable_ || IsRecyclable(fragment.type);
@@ -327,6 +372,7 @@ bool Walk::Through(uint64_t block_begin, const Block& block) {
         return Stop(EndKind::kDamaged,
                     "what is at " + where() + " is no record of a log");
       case Look::kCut:
+        NoteCut(fragment, block);
         return Stop(EndKind::kUnfinished,
                     "the log ends within the fragment at " + where());
       case Look::kUnset:
@@ -338,6 +384,12 @@ bool Walk::Through(uint64_t block_begin, const Block& block) {
 }
 
 void Walk::Finish(uint64_t bytes) {
+  // Unless no more was written than a part of what it begins with.
+  if (is_alien_ &&
+      end_->data_end > kRecyclableHeaderBytes + kBatchHeaderBytes) {
+    end_->kind = EndKind::kAlien;
+    return;
+  }
   if (end_->kind != EndKind::kDamaged) {
     return;
   }

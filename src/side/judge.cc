@@ -18,7 +18,8 @@ Judgement Say(SideVerdict verdict, std::string reason) {
 Judgement Whole(const SideFacts& facts, uint64_t end) {
   Judgement judgement = Say(SideVerdict::kWhole, "");
   judgement.end = end;
-  judgement.at_stake = facts.AtStake();
+  const uint64_t known = std::min(end, facts.filled);
+  judgement.at_stake = known > facts.LogEnd() ? known - facts.LogEnd() : 0;
   return judgement;
 }
 
@@ -27,6 +28,8 @@ Judgement Older(const SideFacts& facts, std::string reason) {
   // Of its own log it speaks. If it speaks of an earlier one, or of none, its
   // first page was lost with the same power.
   judgement.may_be_torn = facts.is_its_log || !facts.is_its_name;
+  judgement.at_stake =
+      facts.content == SideContent::kLive ? facts.AtStake() : 0;
   return judgement;
 }
 
@@ -54,18 +57,16 @@ Judgement Unusable(const SideFacts& facts, std::string reason) {
 }
 
 constexpr char kWentDown[] =
-    "the machine, or the file system, went down while the log was written; "
-    "what was not synced is gone";
+    "the machine was started, or the file system mounted, since the log was "
+    "written, and what was not synced then is not all there";
 
-// Whether the file system went down since the owner wrote: then what it had
-// not been told to keep may be lost, of the side file too. A copy of both
-// files in another place proves nothing of the kind.
-bool WentDown(const SideFacts& facts) {
-  if (!facts.has_header) {
-    return false;
-  }
-  return facts.is_other_boot || (facts.mount == Witness::kOther &&
-                                 (facts.is_its_log || !facts.is_its_name));
+// Whether the file system was mounted anew since the owner wrote: if it had
+// gone down, what it had not been told to keep may be lost, of the side file
+// too. A copy of both files, in another place or on another machine, proves
+// nothing of the kind.
+bool MayHaveLost(const SideFacts& facts) {
+  return facts.has_header && (facts.is_its_log || !facts.is_its_name) &&
+         (facts.is_other_boot || facts.mount == Witness::kOther);
 }
 
 // Whether the two are as the owner's death left them, so that nothing in them
@@ -76,15 +77,16 @@ bool IsAsLeft(const SideFacts& facts) {
 }
 
 Judgement JudgeGarbled(const SideFacts& facts) {
-  return WentDown(facts) ? Older(facts, kWentDown)
-                         : Unusable(facts, facts.complaint);
+  return MayHaveLost(facts) ? Older(facts, kWentDown)
+                            : Unusable(facts, facts.complaint);
 }
 
 // A side file serves one log after the other: the header is of another log,
 // whose file was whole in its file system before this one's name was taken
 // over.
 Judgement JudgeOfOtherName(const SideFacts& facts) {
-  if (WentDown(facts)) {
+  // Not if both have another name now.
+  if (MayHaveLost(facts) && !facts.is_its_log) {
     return Older(facts, kWentDown);
   }
   if (facts.has_other_names || facts.filled <= facts.written) {
@@ -109,7 +111,7 @@ Judgement JudgeWithoutLog(const SideFacts& facts) {
 
 // The log has whole records up to `filled`, so the ring has nothing new.
 Judgement JudgeLongLog(const SideFacts& facts) {
-  if (WentDown(facts)) {
+  if (MayHaveLost(facts)) {
     return Older(facts, kWentDown);
   }
   if (facts.agree) {
@@ -133,16 +135,29 @@ Judgement JudgeLongLog(const SideFacts& facts) {
   return judgement;
 }
 
+// Whether all that was acknowledged is there: whole records up to `filled`; or
+// to within the last of them, since RocksDB may flush there. Of that one
+// nothing can be checked, so the two have to be those that the owner had.
 bool IsJoinedWhole(const SideFacts& facts) {
-  if (!facts.can_be_joined) {
+  const RecordsEnd& both = facts.of_both;
+  if (!facts.can_be_joined || (!both.is_ordered && !IsAsLeft(facts))) {
     return false;
   }
-  const RecordsEnd& both = facts.of_both;
-  // Within a record nothing can be checked. But RocksDB may flush there, and
-  // what a death has left was lost nowhere.
-  return IsAsLeft(facts)
-             ? both.kind == EndKind::kClean || both.kind == EndKind::kUnfinished
-             : both.kind == EndKind::kClean && both.is_ordered;
+  return both.kind == EndKind::kClean ||
+         (both.kind == EndKind::kUnfinished &&
+          (IsAsLeft(facts) || MayHaveLost(facts)));
+}
+
+uint64_t EndOfJoined(const SideFacts& facts) {
+  return facts.of_both.kind == EndKind::kClean || IsAsLeft(facts)
+             ? facts.filled
+             : facts.of_both.offset;
+}
+
+bool BelongTogether(const SideFacts& facts) {
+  return facts.is_its_log
+             ? facts.agree || (MayHaveLost(facts) && facts.agree_ahead)
+             : facts.agree && facts.has_overlap;
 }
 
 std::string WhyNotJoined(const SideFacts& facts) {
@@ -167,40 +182,50 @@ std::string WhyNotJoined(const SideFacts& facts) {
 
 // The log's records end in front of `filled`.
 Judgement JudgeShortLog(const SideFacts& facts) {
-  const bool belongs = facts.is_its_log ? facts.agree || WentDown(facts)
-                                        : facts.agree && facts.has_overlap;
-  if (IsJoinedWhole(facts) && belongs) {
+  if (IsJoinedWhole(facts) && BelongTogether(facts)) {
     if (facts.went_on_without) {
       return Unusable(facts,
                       "the database was opened without uringfs since its "
                       "process was killed, and has gone on without these "
                       "writes: they would be mixed with newer ones");
     }
-    return Whole(facts, facts.filled);
+    if (EndOfJoined(facts) > facts.LogEnd()) {
+      return Whole(facts, EndOfJoined(facts));
+    }
   }
-  return WentDown(facts) ? Older(facts, kWentDown)
-                         : Unusable(facts, WhyNotJoined(facts));
+  return MayHaveLost(facts) ? Older(facts, kWentDown)
+                            : Unusable(facts, WhyNotJoined(facts));
+}
+
+std::string WhyNotPlain(const SideFacts& facts) {
+  if (!facts.is_its_log) {
+    return "the log beside it is not the file it was written for, and its "
+           "format is not known, so nothing proves that they belong together: "
+           "if both are copies, recover the original and copy it again";
+  }
+  return MayHaveLost(facts)
+             ? "the machine was started, or the file system mounted, since the "
+               "log was written; and the log's format is not known, so nothing "
+               "proves that the side file is all there"
+             : "the log has changed since";
 }
 
 // Bytes of a kind we know nothing of: there is no proof but that they are
 // where the owner left them.
 Judgement JudgePlainLog(const SideFacts& facts) {
-  if (IsAsLeft(facts) && facts.agree && facts.can_be_joined) {
+  const bool fits = facts.agree && facts.can_be_joined;
+  if (fits && IsAsLeft(facts)) {
     return Whole(facts, facts.filled);
   }
-  if (WentDown(facts)) {
-    return Older(facts, kWentDown);
-  }
+  const bool has_lost = MayHaveLost(facts);
   if (facts.AtStake() == 0) {
-    return Foreign("the log was changed since, and it has nothing to add");
+    return has_lost ? Older(facts, kWentDown)
+                    : Foreign(
+                          "the log was changed since, and it has nothing "
+                          "to add");
   }
-  return Unusable(
-      facts, facts.is_its_log
-                 ? "the log has changed since"
-                 : "the log beside it is not the file it was written for, and "
-                   "its format is not known, so nothing proves that they "
-                   "belong together: if both are copies, recover the original "
-                   "and copy it again");
+  return has_lost && !fits ? Older(facts, kWentDown)
+                           : Unusable(facts, WhyNotPlain(facts));
 }
 
 Judgement JudgeLive(const SideFacts& facts) {
@@ -283,7 +308,7 @@ Judgement Judge(const SideFacts& facts) {
                  ? Say(SideVerdict::kIdle, "it belongs to no log")
                  : Foreign("it is empty, and no log is beside it");
     case SideContent::kIdle:
-      if (facts.has_log && WentDown(facts)) {
+      if (facts.has_log && MayHaveLost(facts)) {
         return Older(facts, kWentDown);
       }
       return Say(SideVerdict::kIdle, "it belongs to no log");

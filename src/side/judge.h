@@ -47,6 +47,7 @@ struct SideFacts {
   uint64_t log_bytes = 0;
   // Of kLive with a log:
   bool agree = false;        // wherever both have bytes
+  bool agree_ahead = false;  // behind `written`, where the log may have zeros
   bool has_overlap = false;  // there are bytes that both have
   bool has_format = false;   // the log is known to be records
   RecordsEnd of_log;
@@ -86,7 +87,8 @@ struct Judgement {
   // kWhole: where the log is to end. kUnusable: how far it would get if the
   // side file were believed.
   uint64_t end = 0;
-  // kWhole, kUnusable: bytes that only the side file has.
+  // kWhole: bytes that only the side file has. kOlder, kUnusable: bytes that it
+  // speaks of and the log lacks.
   uint64_t at_stake = 0;
   // kUnusable: bytes that the log would gain if the side file were believed.
   uint64_t acceptable = 0;

@@ -56,9 +56,9 @@ class Comparison {
         of_log_(kPieceBytes),
         of_ring_(kPieceBytes) {}
 
-  // Below `written` the log has the same bytes, behind it the same or zeros,
-  // which are padding or not written yet.
-  Status Run(bool* agree);
+  // Below `written` the log has the same bytes; behind it, ahead, the same or
+  // zeros, which are padding or not written yet.
+  Status Run(bool* agree_below, bool* agree_ahead);
   // Whether there are bytes that both have, or the proof of some. *agree turns
   // false if the proof is of others.
   Status FindOverlap(bool* has_overlap, bool* agree);
@@ -100,9 +100,10 @@ bool Comparison::MayBeOfRing(size_t bytes) const {
   return true;
 }
 
-Status Comparison::Run(bool* agree) {
-  *agree = true;
-  for (uint64_t at = begin_; *agree && at < std::max(written_, log_end_);) {
+Status Comparison::Run(bool* agree_below, bool* agree_ahead) {
+  *agree_below = true;
+  *agree_ahead = true;
+  for (uint64_t at = begin_; at < std::max(written_, log_end_);) {
     const uint64_t end = at < written_    ? written_
                          : at < ring_end_ ? std::min(log_end_, ring_end_)
                                           : log_end_;
@@ -113,10 +114,12 @@ Status Comparison::Run(bool* agree) {
     if (!status.ok()) {
       return status;
     }
-    *agree = at < written_
-                 ? got == piece &&
-                       std::memcmp(of_log_.data(), of_ring_.data(), got) == 0
-                 : MayBeOfRing(got);
+    if (at >= written_) {
+      *agree_ahead = *agree_ahead && MayBeOfRing(got);
+    } else if (got != piece ||
+               std::memcmp(of_log_.data(), of_ring_.data(), got) != 0) {
+      *agree_below = false;
+    }
     at += piece;
   }
   return Status::Ok();
@@ -148,7 +151,9 @@ Status Comparison::FindOverlap(bool* has_overlap, bool* agree) {
 
 Status Compare(const Side& side, const PosixFile& log, SideFacts* facts) {
   Comparison comparison(side, log);
-  Status status = comparison.Run(&facts->agree);
+  bool agree_below = false;
+  Status status = comparison.Run(&agree_below, &facts->agree_ahead);
+  facts->agree = agree_below && facts->agree_ahead;
   return status.ok()
              ? comparison.FindOverlap(&facts->has_overlap, &facts->agree)
              : status;

@@ -220,11 +220,13 @@ Status ReadContent(const std::string& log_path, Side* side) {
   }
   const bool is_ours =
       std::memcmp(page.header.magic, kSideMagic, sizeof(kSideMagic)) == 0 &&
-      page.header.version == kSideVersion;
+      page.header.version > 0 && page.header.version <= kSideVersion;
   if (is_ours && page.state == kSideIdle) {
-    // Of the log it served last; nobody needs it to be in order.
+    // Of the log it served last; nobody needs it to be in order. Earlier
+    // versions have the state at the same place.
     side->header = page.header;
-    side->has_header = page.header.checksum == SideChecksum(page.header);
+    side->has_header = page.header.version == kSideVersion &&
+                       page.header.checksum == SideChecksum(page.header);
     return Be(side, SideContent::kIdle);
   }
   std::string complaint = HeaderComplaint(page.header, file_bytes);

@@ -161,7 +161,10 @@ TEST_F(ContentTest, WholeRecordsBehindWhatWasAcknowledgedStay) {
 }
 
 TEST_F(ContentTest, ALaterLogThatIsEmptySaysNothing) {
-  for (const std::string& bytes : {std::string(), std::string(5000, '\0')}) {
+  // Nor does one that only says how it is going to be written.
+  for (const std::string& bytes :
+       {std::string(), std::string(5000, '\0'),
+        test::WalWriter().AddFragment(9, "zstd").bytes()}) {
     WriteWholeFile(dir_.File("000008.log"), bytes);
     built_.Build();
     ExpectAllIsThere();
@@ -185,12 +188,71 @@ TEST_F(ContentTest, ALaterLogThatHasGoneOnWithoutTheRing) {
   WriteWholeFile(built_.log_path, built_.whole(), 0644);
   ExpectAllIsThere();
   // In numbers that cannot be read.
-  WriteWholeFile(later, test::WalWriter().AddFragment(9, "zstd").bytes());
+  WriteWholeFile(later,
+                 test::WalWriter().AddFragment(9, "zstd").AddBytes(9).bytes());
   built_.Build();
   ExpectUnusable("without uringfs");
 }
 
 // ---- what a file system loses that goes down
+
+// RocksDB flushes within records too. Nothing was lost, and what nobody has
+// acknowledged need not be there.
+TEST_F(ContentTest, AnotherMountAndAFlushWithinARecord) {
+  const uint64_t whole = built_.filled;
+  for (const bool is_other_boot : {false, true}) {
+    built_.filled = whole + 10;
+    built_.Prepare();
+    is_other_boot ? BeOfAnotherBoot() : void(++built_.header.mount_epoch);
+    built_.Sign();
+    built_.WriteSide();
+    ExpectLog(built_.Bytes(0, whole));
+    EXPECT_TRUE(ReadWholeFile(built_.side_path() + ".kept" +
+                              (is_other_boot ? "2" : "1")) ==
+                built_.side_bytes());
+  }
+}
+
+// Copied while it was written: no other machine makes that a power loss.
+TEST_F(ContentTest, ACopyThatLacksSomethingOnAnotherMachine) {
+  built_.Build();
+  BeOfAnotherBoot();
+  built_.WriteSide();
+  WriteWholeFile(built_.log_path, built_.Bytes(0, built_.written - 1), 0644);
+  Replace(built_.log_path);
+  ExpectUnusable("put the right one back");
+}
+
+// The ring is older than its words, and ends in a record of then.
+TEST_F(ContentTest, AnUnfinishedRecordOfALapBefore) {
+  built_.filled = EndOf(built_.Bytes(0, 130000)).offset + 20;
+  built_.Prepare();
+  ++built_.header.mount_epoch;
+  built_.Sign();
+  // The number of the record it ends in.
+  const uint64_t number_at = built_.filled - 20 + 7;
+  built_.ring[number_at % built_.ring_bytes()] = 1;
+  built_.ring[(number_at + 1) % built_.ring_bytes()] = 0;
+  built_.WriteSide();
+  ExpectLog(built_.Bytes(0, EndOf(built_.Bytes(0, built_.written)).offset));
+}
+
+// What the file system may have lost is not there; but what is left of it is
+// not ours to destroy.
+TEST_F(ContentTest, WhatIsNotAppliedIsKept) {
+  built_.Prepare();
+  char& byte = built_.ring[(built_.filled - 1) % built_.ring_bytes()];
+  byte = static_cast<char>(byte ^ 1);
+  ++built_.header.mount_epoch;
+  built_.Sign();
+  built_.WriteSide();
+  const SideFileInfo info = Look();
+  EXPECT_EQ(info.state, SideState::kOlder);
+  EXPECT_GT(info.at_stake, 0u);
+  const RecoveryReport report = Choose(Unusable::kLeave);
+  EXPECT_NE(report.message.find("kept as"), std::string::npos);
+  EXPECT_TRUE(ReadWholeFile(report.kept_path) == built_.side_bytes());
+}
 
 TEST_F(ContentTest, TheSideFileIsOlderThanItsLog) {
   built_.filled = built_.written;
@@ -324,6 +386,43 @@ TEST_F(ContentTest, BytesThatAreNoRecords) {
   built_.Build();
   Replace(built_.log_path);
   ExpectUnusable("its format is not known");
+  // Nothing tells whether the file system has lost some of it.
+  for (const bool is_other_boot : {false, true}) {
+    built_.Prepare();
+    is_other_boot ? BeOfAnotherBoot() : void(++built_.header.mount_epoch);
+    built_.Sign();
+    built_.WriteSide();
+    ExpectUnusable("format is not known");
+    const RecoveryReport report = Choose(Unusable::kAccept);
+    EXPECT_EQ(report.lost_bytes, 0u) << report.message;
+    EXPECT_TRUE(ReadWholeFile(built_.log_path) == built_.whole());
+  }
+}
+
+// By chance they look like the begin of a fragment, which is not whole.
+TEST_F(ContentTest, BytesThatAreAlmostARecord) {
+  for (const int type : {1, 2, 5, 6, 9}) {
+    for (const int bytes : {100, 10000, 32761}) {
+      SCOPED_TRACE(std::to_string(type) + ", " + std::to_string(bytes));
+      built_.stream = test::Payload(200000, 3);
+      built_.stream[4] = static_cast<char>(bytes);
+      built_.stream[5] = static_cast<char>(bytes >> 8);
+      built_.stream[6] = static_cast<char>(type);
+      built_.written = 8192;
+      built_.filled = 8192 + 700;  // less than the record would need
+      built_.Prepare();
+      BeOfAnotherBoot();
+      built_.WriteSide();
+      // With zeros ahead.
+      WriteWholeFile(built_.log_path,
+                     built_.Bytes(0, built_.written) + std::string(65536, '\0'),
+                     0644);
+      const std::string log = ReadWholeFile(built_.log_path);
+      EXPECT_EQ(Look().state, SideState::kUnusable);
+      EXPECT_EQ(Choose(Unusable::kLeave).outcome, RecoveryOutcome::kUnusable);
+      EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
+    }
+  }
 }
 
 }  // namespace

@@ -64,6 +64,13 @@ TEST_F(UnusableTest, AnIdleFileOfAnotherVersion) {
   built_.header.version = 99;
   built_.WriteSide();
   ExpectUnusable("version 99");
+  // Of an earlier one it is known where that stands.
+  built_.header.version = 1;
+  built_.WriteSide();
+  ExpectRemoved(SideState::kIdle, "it belongs to no log");
+  built_.state = kSideLive;
+  built_.WriteSide();
+  ExpectUnusable("version 1");
 }
 
 TEST_F(UnusableTest, AnotherBoot) {
@@ -72,7 +79,12 @@ TEST_F(UnusableTest, AnotherBoot) {
   digit = digit == 'a' ? 'b' : 'a';
   built_.Sign();
   built_.WriteSide();
-  ExpectRemoved(SideState::kOlder, "went down");
+  ExpectUnusable("format is not known");
+  // It shows that it has lost something.
+  WriteWholeFile(built_.log_path, built_.Bytes(0, built_.written - 1), 0644);
+  ExpectRemoved(SideState::kOlder, "was started");
+  EXPECT_TRUE(ReadWholeFile(built_.side_path() + ".kept1") ==
+              built_.side_bytes());
 }
 
 TEST_F(UnusableTest, TheLogIsGone) {

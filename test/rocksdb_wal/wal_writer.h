@@ -80,8 +80,14 @@ class WalWriter {
     return *this;
   }
 
+  // The first one of a log begins as write batches do: a sequence number, its
+  // highest byte zero, and a count.
   WalWriter& AddBytes(size_t payload_bytes) {
-    return Add(Payload(payload_bytes, records_.size() + 1));
+    std::string payload = Payload(payload_bytes, records_.size() + 1);
+    if (records_.empty() && payload_bytes >= 12) {
+      payload.replace(7, 5, std::string("\0\1\0\0\0", 5));
+    }
+    return Add(payload);
   }
 
   // A record that ends `left` bytes in front of the end of this block, or of
@@ -97,7 +103,7 @@ class WalWriter {
 
   // One of any size up to `most`.
   WalWriter& AddAny(Random* random, size_t most) {
-    return AddBytes(random->LogUniform(1, most));
+    return AddBytes(random->LogUniform(records_.empty() ? 12 : 1, most));
   }
 
   // Records of many sizes, until the log has at least `bytes`.

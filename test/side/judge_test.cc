@@ -28,6 +28,7 @@ std::string Describe(const SideFacts& facts) {
   add("is_its_name", facts.is_its_name);
   add("is_other_boot", facts.is_other_boot);
   add("agree", facts.agree);
+  add("agree_ahead", facts.agree_ahead);
   add("has_overlap", facts.has_overlap);
   add("can_be_joined", facts.can_be_joined);
   add("has_format", facts.has_format);
@@ -43,7 +44,7 @@ std::string Describe(const SideFacts& facts) {
 template <class Check>
 void ForAllFacts(const Check& check) {
   const std::initializer_list<bool> both = {false, true};
-  for (unsigned bits = 0; bits < 1u << 11; ++bits) {
+  for (unsigned bits = 0; bits < 1u << 12; ++bits) {
     SideFacts facts;
     facts.content = SideContent::kLive;
     facts.has_header = true;
@@ -57,6 +58,7 @@ void ForAllFacts(const Check& check) {
     facts.can_be_joined = (bits & 128) != 0;
     facts.has_format = (bits & 256) != 0;
     facts.went_on_without = (bits & 512) != 0;
+    facts.agree_ahead = facts.agree || (bits & 2048) != 0;
     facts.distrust = (bits & 1024) != 0 ? "not to be trusted" : "";
     for (const Witness mount :
          {Witness::kSame, Witness::kOther, Witness::kUnknown}) {
@@ -86,7 +88,13 @@ void ForAllFacts(const Check& check) {
   }
 }
 
+// A copy proves nothing of the kind.
 bool MayHaveLost(const SideFacts& facts) {
+  return (facts.is_other_boot || facts.mount == Witness::kOther) &&
+         (facts.is_its_log || !facts.is_its_name);
+}
+
+bool WasMountedAnew(const SideFacts& facts) {
   return facts.is_other_boot || facts.mount == Witness::kOther;
 }
 
@@ -105,8 +113,15 @@ TEST(JudgeTest, NothingAcknowledgedIsGivenUpForNoReason) {
     switch (judgement.verdict) {
       case SideVerdict::kWhole:
         ++whole;
-        EXPECT_GE(judgement.end, facts.filled);
-        EXPECT_TRUE(facts.agree || MayHaveLost(facts));
+        // But for a part of a record, which nobody has acknowledged.
+        EXPECT_GE(judgement.end, facts.of_both.kind == EndKind::kUnfinished &&
+                                         WasMountedAnew(facts) &&
+                                         facts.has_format
+                                     ? facts.of_both.offset
+                                     : facts.filled);
+        EXPECT_GE(judgement.end, facts.LogEnd());
+        EXPECT_TRUE(facts.agree ||
+                    (MayHaveLost(facts) && (facts.agree_ahead || !needs_ring)));
         EXPECT_TRUE(facts.is_its_name && facts.has_log);
         EXPECT_FALSE(needs_ring && facts.went_on_without && facts.has_format);
         EXPECT_FALSE(needs_ring && !facts.distrust.empty());
@@ -120,12 +135,19 @@ TEST(JudgeTest, NothingAcknowledgedIsGivenUpForNoReason) {
       case SideVerdict::kOlder:
         EXPECT_TRUE(MayHaveLost(facts) ||
                     (!needs_ring && facts.mount == Witness::kUnknown));
+        // Not what may be whole, for all that is known.
+        EXPECT_FALSE(needs_ring && facts.is_its_name && !facts.has_format &&
+                     facts.agree && facts.can_be_joined);
+        EXPECT_FALSE(needs_ring && facts.is_its_name && facts.has_format &&
+                     facts.agree && facts.can_be_joined &&
+                     facts.distrust.empty() && facts.of_both.is_ordered &&
+                     facts.of_both.kind == EndKind::kClean);
         EXPECT_EQ(judgement.may_be_torn,
                   facts.is_its_log || !facts.is_its_name);
         break;
       case SideVerdict::kForeign:
         EXPECT_TRUE(facts.filled <= facts.written || facts.has_other_names ||
-                    !needs_ring || (!facts.has_log && MayHaveLost(facts)));
+                    !needs_ring || (!facts.has_log && WasMountedAnew(facts)));
         break;
       case SideVerdict::kUnusable:
         ++unusable;
