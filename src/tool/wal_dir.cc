@@ -8,8 +8,6 @@
 #include <fstream>
 #include <system_error>
 
-#include "src/base/list_directory.h"
-
 #include "uringfs/recovery.h"
 
 namespace uringfs::tool {
@@ -31,15 +29,15 @@ uint64_t OptionsNumberOf(const std::string& name) {
 }
 
 std::string NewestOptionsFile(const std::string& directory) {
-  std::vector<std::string> names;
-  (void)ListDirectory(directory, &names);  // an error is found by who lists it
   std::string newest;
   uint64_t highest = 0;
-  for (const std::string& name : names) {
-    const uint64_t number = OptionsNumberOf(name);
+  std::error_code error;  // one of reading is found by who lists it
+  for (std::filesystem::directory_iterator at(directory, error), end;
+       !error && at != end; at.increment(error)) {
+    const uint64_t number = OptionsNumberOf(at->path().filename().string());
     if (number > highest) {
       highest = number;
-      newest = directory + "/" + name;
+      newest = at->path().string();
     }
   }
   return newest;
