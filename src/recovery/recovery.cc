@@ -82,8 +82,10 @@ Status HasBytesInRing(const Side& side, bool* has_bytes) {
     if (error != 0) {
       return Status::FromErrno(error, "read the side file", side.path);
     }
-    *has_bytes = std::any_of(piece.begin(), piece.begin() + got,
+    piece.resize(got);
+    *has_bytes = std::any_of(piece.begin(), piece.end(),
                              [](char byte) { return byte != 0; });
+    piece.resize(kCopyBytes);
   }
   return Status::Ok();
 }
@@ -265,7 +267,7 @@ Status Recovery::Drop(const SideLook& look) {
   const bool has_page = side.content != SideContent::kBlank &&
                         side.content != SideContent::kTornHeader;
   if (!has_page) {
-    const Status status = HasBytesInRing(side, &is_wanted);
+    Status status = HasBytesInRing(side, &is_wanted);
     if (!status.ok()) {
       return status;
     }
