@@ -161,6 +161,14 @@ Status SideFile::Allocate() {
   // Best effort: a child of fork has no use for it.
   (void)::madvise(memory, bytes, MADV_DONTFORK);
   memory_ = static_cast<char*>(memory);
+  // Before there is a byte in the ring: bytes without a header are what a file
+  // system leaves that went down, and never what a kill does.
+  struct stat made = {};
+  if (::fstat(fd_, &made) != 0) {
+    return Status::FromErrno(errno, "fstat", path_);
+  }
+  const SideHeader header = HeaderOfNoLog(made.st_dev);
+  std::memcpy(memory_, &header, sizeof(header));
   return Status::Ok();
 }
 
@@ -210,26 +218,32 @@ std::atomic<uint64_t>* SideFile::Word(size_t at) const {
 
 char* SideFile::ring() const { return memory_ + kSideRingOffset; }
 
-void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
-  URINGFS_CHECK(!is_armed_);
+SideHeader SideFile::HeaderOfNoLog(dev_t device) const {
   SideHeader header = {};
   std::memcpy(header.magic, kSideMagic, sizeof(header.magic));
   header.version = kSideVersion;
   const std::string& boot_id = BootId();
   std::memcpy(header.boot_id, boot_id.data(),
               std::min(boot_id.size(), sizeof(header.boot_id) - 1));
-  header.log_device = log.device;
-  header.log_inode = log.inode;
-  header.log_birth = log.birth;
-  header.log_name =
-      NameHashOf(path_.substr(0, path_.size() - (sizeof(kSideSuffix) - 1)));
-  header.mount_epoch = MountEpochOf(log.device);
+  header.log_device = device;
+  header.mount_epoch = MountEpochOf(device);
   header.generation = NextGeneration();
-  header.origin = origin;
   header.owner_pid = static_cast<uint32_t>(::getpid());
   header.owner_start = ProcessStart(header.owner_pid);
   header.buffer_bytes = buffer_bytes_;
   header.buffers_count = buffers_count_;
+  header.checksum = SideChecksum(header);
+  return header;
+}
+
+void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
+  URINGFS_CHECK(!is_armed_);
+  SideHeader header = HeaderOfNoLog(log.device);
+  header.log_inode = log.inode;
+  header.log_birth = log.birth;
+  header.log_name =
+      NameHashOf(path_.substr(0, path_.size() - (sizeof(kSideSuffix) - 1)));
+  header.origin = origin;
   header.checksum = SideChecksum(header);
   std::memcpy(memory_, &header, sizeof(header));
   std::memset(memory_ + kSideProofsAt, 0, kSideProofs * sizeof(SideProof));

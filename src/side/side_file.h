@@ -91,6 +91,7 @@ class SideFile {
   SideFile(int fd, std::string path, const LogOptions& options);
   void ShareModeOf(const std::string& log_path) const;
   Status Allocate();
+  SideHeader HeaderOfNoLog(dev_t device) const;
   bool IsInPlace() const;
   void Prove(uint64_t end);
   std::atomic<uint64_t>* Word(size_t at) const;

@@ -92,7 +92,9 @@ TEST_F(SideFileTest, TheNextLogTakesTheSideFileOver) {
   EXPECT_FALSE(Exists(Side("1.log")));
   ASSERT_TRUE(third->Append("third").ok());
   ASSERT_TRUE(third->Flush().ok());
-  EXPECT_EQ(SideImage(dir_.File("3.log")).Recover(""), "third");
+  EXPECT_EQ(
+      SideImage(dir_.File("3.log")).Recover(ReadWholeFile(dir_.File("3.log"))),
+      "third");
   ASSERT_TRUE(second->Close().ok());
   EXPECT_TRUE(Exists(Side("2.log"))) << "kept for the next one";
   ASSERT_TRUE(third->Close().ok());
@@ -120,7 +122,10 @@ TEST_F(SideFileTest, AReplacedLogDoesNotTakeTheNewSideFileAway) {
   ASSERT_TRUE(replacement->Append("new").ok());
   ASSERT_TRUE(replacement->Flush().ok());
   ASSERT_TRUE(old->Close().ok());
-  EXPECT_EQ(SideImage(dir_.File("a.log")).Recover(""), "new");
+  // The image first: then the file has all below its `written`.
+  EXPECT_EQ(
+      SideImage(dir_.File("a.log")).Recover(ReadWholeFile(dir_.File("a.log"))),
+      "new");
   ASSERT_TRUE(replacement->Close().ok());
   EXPECT_EQ(ReadWholeFile(dir_.File("a.log")), "new");
   EXPECT_FALSE(Exists(Side("a.log")));
