@@ -177,13 +177,20 @@ CHANGES = {
         "the same, in another boot",
         live=f"freeze {COPY_IMAGE}", after=USE_COPY, place=EXT4,
         events=("kill", "busy"), counts="half_synced", boot="other"),
+    "remount": Change(
+        "unmounted and mounted again", 'detach "$M"; attach "$I" "$M"',
+        place=EXT4, events=ENDS),
     "reboot": Change(
         "orderly reboot", 'detach "$M"; attach "$I" "$M"', place=EXT4,
-        counts="synced", boot="other", events=ENDS),
+        boot="other", events=ENDS),
     "cp-live": Change(
         "cp -a of the open database, the copy is opened", NEW,
         live='cp -a "$D" "$P/new"', counts="half", expected=OR_ERROR,
         events=WITH_SIDE_FILE_LEFT),
+    "cp-live-boot": Change(
+        "the same, on another machine", NEW,
+        live='cp -a "$D" "$P/new"', counts="half", expected=OR_ERROR,
+        events=WITH_SIDE_FILE_LEFT, boot="other"),
     "restore": Change(
         "an older checkpoint copied over it",
         'cp -a "$D.copy/." "$D"', put='"checkpoint=$D.good"',
