@@ -111,8 +111,13 @@ Judgement JudgeWithoutLog(const SideFacts& facts) {
 
 // The log has whole records up to `filled`, so the ring has nothing new.
 Judgement JudgeLongLog(const SideFacts& facts) {
-  if (MayHaveLost(facts)) {
-    return Older(facts, kWentDown);
+  // A copy too: what it has is longer than what is told of it.
+  if (MayHaveLost(facts) || facts.is_other_boot) {
+    Judgement judgement = Older(facts, kWentDown);
+    judgement.at_stake = facts.agree || facts.filled <= facts.written
+                             ? 0
+                             : facts.filled - facts.written;
+    return judgement;
   }
   if (facts.agree) {
     const EndKind kind = facts.of_log.kind;

@@ -134,7 +134,8 @@ TEST(JudgeTest, NothingAcknowledgedIsGivenUpForNoReason) {
         break;
       case SideVerdict::kOlder:
         EXPECT_TRUE(MayHaveLost(facts) ||
-                    (!needs_ring && facts.mount == Witness::kUnknown));
+                    (!needs_ring && (facts.is_other_boot ||
+                                     facts.mount == Witness::kUnknown)));
         // Not what may be whole, for all that is known.
         EXPECT_FALSE(needs_ring && facts.is_its_name && !facts.has_format &&
                      facts.agree && facts.can_be_joined);

@@ -46,6 +46,7 @@ class Change:
     ways: tuple = None      # None: each
     events: tuple = None    # None: each
     expected: str = ALL
+    is_copy: bool = False   # with nothing to tell a loss from a hasty copy
     counts: str = ""        # overrides the event's
     boot: str = ""          # overrides the event's
     wal_dir: bool = False
@@ -140,20 +141,22 @@ CHANGES = {
         live='cp -al "$D" "$D.links"',
         events=ENDS + ("full-log", "full-flush")),
     "cp-al": Change("cp -al, the copy is opened", f'{NEW}cp -al "$D" "$O"'),
-    "cp": Change("cp -a, the copy is opened", f'{NEW}cp -a "$D" "$O"'),
+    "cp": Change("cp -a, the copy is opened", f'{NEW}cp -a "$D" "$O"',
+                 is_copy=True),
     "cp-over": Change(
         "cp -r by another user, the copy is opened",
         f'{NEW}cp -r "$D" "$O"; chown -R 65534:65534 "$O"; '
-        f"{AS_USER}--clear-groups'"),
+        f"{AS_USER}--clear-groups'", is_copy=True),
     "tar": Change("tar c, tar x, the copy is opened",
-                  f'{NEW}mkdir "$O"; tar -C "$D" -c . | tar -C "$O" -xp'),
+                  f'{NEW}mkdir "$O"; tar -C "$D" -c . | tar -C "$O" -xp',
+                  is_copy=True),
     "rsync": Change("a copy as by rsync is opened",
-                    f'{NEW}copy_by_rename "$D" "$O"'),
+                    f'{NEW}copy_by_rename "$D" "$O"', is_copy=True),
     "mv": Change("mv of the directory", f'{NEW}mv "$D" "$O"'),
     "mv-files": Change("mv of the files",
                        f'{NEW}mkdir "$O"; mv "$D"/* "$O"'),
     "mv-fs": Change("mv to another file system",
-                    'O=$W/new; mv "$D" "$O"', place=EXT4),
+                    'O=$W/new; mv "$D" "$O"', place=EXT4, is_copy=True),
     "symlink": Change("opened by a symbolic link",
                       f'{NEW}ln -s "$D" "$O"'),
     "wal-dir": Change("a wal_dir of its own", wal_dir=True),
@@ -236,7 +239,8 @@ SIZES = {
 
 
 def expected(event, change, boot):
-    if change.expected == OR_ERROR:
+    may_have_lost = event.same_boot == OR_ERROR
+    if change.expected == OR_ERROR or (change.is_copy and may_have_lost):
         return OR_ERROR
     return event.same_boot if boot == "same" else ALL
 
