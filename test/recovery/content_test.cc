@@ -196,6 +196,15 @@ TEST_F(ContentTest, ALaterLogThatHasGoneOnWithoutTheRing) {
 
 // ---- what a file system loses that goes down
 
+// Both were given another name, and then the machine was started.
+TEST_F(ContentTest, BothHaveAnotherName) {
+  built_.Prepare();
+  built_.header.log_name = NameHashOf(dir_.File("000006.log"));
+  BeOfAnotherBoot();
+  built_.WriteSide();
+  ExpectUnusable("give both files their names back");
+}
+
 // RocksDB flushes within records too. Nothing was lost, and what nobody has
 // acknowledged need not be there.
 TEST_F(ContentTest, AnotherMountAndAFlushWithinARecord) {
