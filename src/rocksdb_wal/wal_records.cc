@@ -290,13 +290,13 @@ bool Walk::Add(const Fragment& fragment, uint64_t end) {
   is_within_ = false;
   if (fits) {
     end_->offset = end;
-    end_->has_records = end_->has_records || IsOfRecord(fragment.type);
   }
   return fits;
 }
 
 void Walk::Note(const Fragment& fragment, const Block& block) {
   is_compressed_ = is_compressed_ || fragment.type == kSetCompression;
+  end_->has_records = end_->has_records || IsOfRecord(fragment.type);
   if (!IsOfRecord(fragment.type) || is_compressed_) {
     return;
   }

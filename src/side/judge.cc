@@ -111,8 +111,9 @@ Judgement JudgeWithoutLog(const SideFacts& facts) {
 
 // The log has whole records up to `filled`, so the ring has nothing new.
 Judgement JudgeLongLog(const SideFacts& facts) {
-  // A copy too: what it has is longer than what is told of it.
-  if (MayHaveLost(facts) || facts.is_other_boot) {
+  // A copy of one that lost something too: what it has is longer than what is
+  // told of it.
+  if (MayHaveLost(facts) || (facts.is_other_boot && !facts.agree)) {
     Judgement judgement = Older(facts, kWentDown);
     judgement.at_stake = facts.agree || facts.filled <= facts.written
                              ? 0
@@ -140,6 +141,13 @@ Judgement JudgeLongLog(const SideFacts& facts) {
   return judgement;
 }
 
+// Whether the ring's bytes, after a mount, are of this log and of this lap:
+// they share some with the log, and go on from its numbers.
+bool IsBoundToItsLog(const SideFacts& facts) {
+  return MayHaveLost(facts) && facts.agree && facts.has_overlap &&
+         facts.of_log.has_numbers && facts.of_both.has_numbers;
+}
+
 // Whether all that was acknowledged is there: whole records up to `filled`; or
 // to within the last of them, since RocksDB may flush there. Of that one
 // nothing can be checked, so the two have to be those that the owner had.
@@ -150,7 +158,7 @@ bool IsJoinedWhole(const SideFacts& facts) {
   }
   return both.kind == EndKind::kClean ||
          (both.kind == EndKind::kUnfinished &&
-          (IsAsLeft(facts) || MayHaveLost(facts)));
+          (IsAsLeft(facts) || IsBoundToItsLog(facts)));
 }
 
 uint64_t EndOfJoined(const SideFacts& facts) {
@@ -160,9 +168,7 @@ uint64_t EndOfJoined(const SideFacts& facts) {
 }
 
 bool BelongTogether(const SideFacts& facts) {
-  return facts.is_its_log
-             ? facts.agree || (MayHaveLost(facts) && facts.agree_ahead)
-             : facts.agree && facts.has_overlap;
+  return facts.agree && (facts.is_its_log || facts.has_overlap);
 }
 
 std::string WhyNotJoined(const SideFacts& facts) {

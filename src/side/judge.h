@@ -47,7 +47,6 @@ struct SideFacts {
   uint64_t log_bytes = 0;
   // Of kLive with a log:
   bool agree = false;        // wherever both have bytes
-  bool agree_ahead = false;  // behind `written`, where the log may have zeros
   bool has_overlap = false;  // there are bytes that both have
   bool has_format = false;   // the log is known to be records
   RecordsEnd of_log;

@@ -18,19 +18,25 @@ namespace {
 
 constexpr size_t kPieceBytes = size_t{256} * 1024;
 
-// By inode and birth: the device's number is another one when the same file
-// system is mounted again.
-bool IsItsLog(const Side& side) {
-  const SideHeader& header = side.header;
-  return side.has_log && header.log_inode == side.log.st_ino &&
-         (header.log_birth != 0 ? header.log_birth == side.log_birth
-                                : header.log_device == side.log.st_dev);
-}
-
 bool IsOfOtherBoot(const SideHeader& header) {
   char boot_id[sizeof(header.boot_id)] = {};
   BootId().copy(boot_id, sizeof(boot_id) - 1);
   return std::memcmp(boot_id, header.boot_id, sizeof(boot_id)) != 0;
+}
+
+// By inode and birth: the device's number is another one when the same file
+// system is mounted again. Without births a number may have been taken over: in
+// one boot the device has to be the same, in another one the name.
+bool IsItsLog(const Side& side, const SideFacts& facts) {
+  const SideHeader& header = side.header;
+  if (!side.has_log || header.log_inode != side.log.st_ino) {
+    return false;
+  }
+  if (header.log_birth != 0) {
+    return header.log_birth == side.log_birth;
+  }
+  return facts.is_other_boot ? facts.is_its_name
+                             : header.log_device == side.log.st_dev;
 }
 
 Witness WitnessOfMount(const Side& side) {
@@ -56,9 +62,9 @@ class Comparison {
         of_log_(kPieceBytes),
         of_ring_(kPieceBytes) {}
 
-  // Below `written` the log has the same bytes; behind it, ahead, the same or
-  // zeros, which are padding or not written yet.
-  Status Run(bool* agree_below, bool* agree_ahead);
+  // Below `written` the log has the same bytes, behind it the same or zeros,
+  // which are padding or not written yet.
+  Status Run(bool* agree);
   // Whether there are bytes that both have, or the proof of some. *agree turns
   // false if the proof is of others.
   Status FindOverlap(bool* has_overlap, bool* agree);
@@ -100,10 +106,9 @@ bool Comparison::MayBeOfRing(size_t bytes) const {
   return true;
 }
 
-Status Comparison::Run(bool* agree_below, bool* agree_ahead) {
-  *agree_below = true;
-  *agree_ahead = true;
-  for (uint64_t at = begin_; at < std::max(written_, log_end_);) {
+Status Comparison::Run(bool* agree) {
+  *agree = true;
+  for (uint64_t at = begin_; *agree && at < std::max(written_, log_end_);) {
     const uint64_t end = at < written_    ? written_
                          : at < ring_end_ ? std::min(log_end_, ring_end_)
                                           : log_end_;
@@ -114,12 +119,10 @@ Status Comparison::Run(bool* agree_below, bool* agree_ahead) {
     if (!status.ok()) {
       return status;
     }
-    if (at >= written_) {
-      *agree_ahead = *agree_ahead && MayBeOfRing(got);
-    } else if (got != piece ||
-               std::memcmp(of_log_.data(), of_ring_.data(), got) != 0) {
-      *agree_below = false;
-    }
+    *agree = at < written_
+                 ? got == piece &&
+                       std::memcmp(of_log_.data(), of_ring_.data(), got) == 0
+                 : MayBeOfRing(got);
     at += piece;
   }
   return Status::Ok();
@@ -151,9 +154,7 @@ Status Comparison::FindOverlap(bool* has_overlap, bool* agree) {
 
 Status Compare(const Side& side, const PosixFile& log, SideFacts* facts) {
   Comparison comparison(side, log);
-  bool agree_below = false;
-  Status status = comparison.Run(&agree_below, &facts->agree_ahead);
-  facts->agree = agree_below && facts->agree_ahead;
+  Status status = comparison.Run(&facts->agree);
   return status.ok()
              ? comparison.FindOverlap(&facts->has_overlap, &facts->agree)
              : status;
@@ -199,9 +200,9 @@ Status GatherFacts(const std::string& log_path, const Side& side,
   facts->has_size = side.stat.st_size > 0;
   facts->has_header = side.has_header;
   if (side.has_header) {
-    facts->is_its_log = IsItsLog(side);
     facts->is_its_name = side.header.log_name == NameHashOf(log_path);
     facts->is_other_boot = IsOfOtherBoot(side.header);
+    facts->is_its_log = IsItsLog(side, *facts);
     facts->mount = WitnessOfMount(side);
   }
   if (side.content != SideContent::kLive) {

@@ -13,6 +13,7 @@
 
 #include "src/base/align.h"
 #include "src/base/crc32c.h"
+#include "src/base/file_identity.h"
 #include "test/recovery/content_fixture.h"
 
 #include "gmock/gmock.h"
@@ -200,6 +201,7 @@ TEST_F(ContentTest, ALaterLogThatHasGoneOnWithoutTheRing) {
 TEST_F(ContentTest, BothHaveAnotherName) {
   built_.Prepare();
   built_.header.log_name = NameHashOf(dir_.File("000006.log"));
+  built_.header.log_birth = BirthOf(AT_FDCWD, built_.log_path, 0);
   BeOfAnotherBoot();
   built_.WriteSide();
   ExpectUnusable("give both files their names back");
@@ -220,6 +222,20 @@ TEST_F(ContentTest, AnotherMountAndAFlushWithinARecord) {
                               (is_other_boot ? "2" : "1")) ==
                 built_.side_bytes());
   }
+}
+
+// The side file goes from log to log. On the disk its words are the new log's,
+// and its ring is the earlier one's still.
+TEST_F(ContentTest, TheRingOfAnEarlierLog) {
+  built_.written = 0;
+  built_.filled = EndOf(built_.Bytes(0, 10000)).offset + 20;
+  built_.Prepare();
+  ++built_.header.mount_epoch;
+  built_.Sign();
+  built_.WriteSide();
+  ExpectLog("");
+  EXPECT_TRUE(ReadWholeFile(built_.side_path() + ".kept1") ==
+              built_.side_bytes());
 }
 
 // Copied while it was written: no other machine makes that a power loss.

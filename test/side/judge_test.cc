@@ -28,7 +28,6 @@ std::string Describe(const SideFacts& facts) {
   add("is_its_name", facts.is_its_name);
   add("is_other_boot", facts.is_other_boot);
   add("agree", facts.agree);
-  add("agree_ahead", facts.agree_ahead);
   add("has_overlap", facts.has_overlap);
   add("can_be_joined", facts.can_be_joined);
   add("has_format", facts.has_format);
@@ -44,7 +43,7 @@ std::string Describe(const SideFacts& facts) {
 template <class Check>
 void ForAllFacts(const Check& check) {
   const std::initializer_list<bool> both = {false, true};
-  for (unsigned bits = 0; bits < 1u << 12; ++bits) {
+  for (unsigned bits = 0; bits < 1u << 11; ++bits) {
     SideFacts facts;
     facts.content = SideContent::kLive;
     facts.has_header = true;
@@ -58,7 +57,6 @@ void ForAllFacts(const Check& check) {
     facts.can_be_joined = (bits & 128) != 0;
     facts.has_format = (bits & 256) != 0;
     facts.went_on_without = (bits & 512) != 0;
-    facts.agree_ahead = facts.agree || (bits & 2048) != 0;
     facts.distrust = (bits & 1024) != 0 ? "not to be trusted" : "";
     for (const Witness mount :
          {Witness::kSame, Witness::kOther, Witness::kUnknown}) {
@@ -120,8 +118,7 @@ TEST(JudgeTest, NothingAcknowledgedIsGivenUpForNoReason) {
                                      ? facts.of_both.offset
                                      : facts.filled);
         EXPECT_GE(judgement.end, facts.LogEnd());
-        EXPECT_TRUE(facts.agree ||
-                    (MayHaveLost(facts) && (facts.agree_ahead || !needs_ring)));
+        EXPECT_TRUE(facts.agree);
         EXPECT_TRUE(facts.is_its_name && facts.has_log);
         EXPECT_FALSE(needs_ring && facts.went_on_without && facts.has_format);
         EXPECT_FALSE(needs_ring && !facts.distrust.empty());
