@@ -53,8 +53,8 @@ struct RecordsEnd {
   uint64_t data_end = 0;
   std::string reason;  // unless kClean
 
-  // There is a record of the database's, or a part of one; what a log begins with to say
-  // how it is written is none.
+  // There is a record of the database's, or a part of one; what a log begins
+  // with to say how it is written is none.
   bool has_records = false;
   // Records are numbered and the numbers never go down. False: they cannot be
   // read (compressed), or there is no record.
