@@ -46,7 +46,11 @@ struct Request {
   }
 };
 
-using SidePointer = std::shared_ptr<const Side>;
+struct JudgedSide : Side {
+  // Of the stream, if that is in front of `filled`.
+  uint64_t end = UINT64_MAX;
+};
+using SidePointer = std::shared_ptr<const JudgedSide>;
 
 }  // namespace
 
@@ -60,8 +64,6 @@ struct LogView::Body {
   // the file is all there is to know of, up to `file_end`, as was judged when
   // the side file was `judged`.
   mutable SidePointer attached;
-  // Where what is attached ends, if that is in front of its `filled`.
-  mutable uint64_t attached_end = UINT64_MAX;
   mutable SidePointer judged;
   mutable uint64_t file_end = UINT64_MAX;
   // Somebody holds the log, but not the owner that the side file names: a
@@ -78,7 +80,6 @@ struct LogView::Body {
   bool IsAsJudged(const Side& now) const;
   Status ServePlain(bool is_patient, Request* request, bool* is_done) const;
   void Drop(const SidePointer& side) const;
-  uint64_t EndOf(const SidePointer& side) const;
   Status FileSize(uint64_t* bytes) const;
   // Both set *is_done, or the log has changed meanwhile.
   Status ServeLive(const SidePointer& side, Request* request,
@@ -147,12 +148,12 @@ Status LogView::Body::Take(SideLook* look, SidePointer* side) const {
   file_end = is_torn                 ? look->of_log.offset
              : is_whole && !has_more ? judgement.end
                                      : UINT64_MAX;
-  const auto found = std::make_shared<const Side>(std::move(look->side));
+  const auto found = std::make_shared<const JudgedSide>(JudgedSide{
+      std::move(look->side), look->is_owned ? UINT64_MAX : judgement.end});
   // One that its owner is just taking in hand is looked at again.
   judged = has_more || look->is_owned ? nullptr : found;
   if (has_more) {
     attached = found;
-    attached_end = look->is_owned ? UINT64_MAX : judgement.end;
     is_unproven = look->is_owned && !IsOwnerAlive(found->header);
   }
   *side = has_more ? found : nullptr;
@@ -164,11 +165,6 @@ void LogView::Body::Drop(const SidePointer& side) const {
   if (attached == side) {
     attached = nullptr;
   }
-}
-
-uint64_t LogView::Body::EndOf(const SidePointer& side) const {
-  const std::lock_guard<std::mutex> lock(mutex);
-  return attached == side ? attached_end : UINT64_MAX;
 }
 
 Status LogView::Body::FileSize(uint64_t* bytes) const {
@@ -185,7 +181,7 @@ Status LogView::Body::ServeLive(const SidePointer& side, Request* request,
     Drop(side);
     return Status::Ok();
   }
-  const size_t wanted = request->CutTo(std::min(words.filled, EndOf(side)));
+  const size_t wanted = request->CutTo(std::min(words.filled, side->end));
   if (wanted == 0) {
     *is_done = true;
     return Status::Ok();

@@ -82,10 +82,43 @@ Status HasBytesInRing(const Side& side, bool* has_bytes) {
     if (error != 0) {
       return Status::FromErrno(error, "read the side file", side.path);
     }
-    piece.resize(got);
-    *has_bytes = std::any_of(piece.begin(), piece.end(),
+    *has_bytes = std::any_of(piece.data(), piece.data() + got,
                              [](char byte) { return byte != 0; });
-    piece.resize(kCopyBytes);
+  }
+  return Status::Ok();
+}
+
+// Whether a side file that the log does without has bytes that are not ours to
+// destroy.
+Status IsNowhereElse(const SideLook& look, bool* answer) {
+  const Side& side = look.side;
+  const Judgement& judgement = look.judgement;
+  *answer = false;
+  switch (side.content) {
+    case SideContent::kGarbled:
+      *answer = true;
+      return Status::Ok();
+    case SideContent::kBlank:
+    case SideContent::kTornHeader:
+      // Without a first page nobody can tell what the rest was: a file system
+      // that went down leaves that, and a damage too.
+      return HasBytesInRing(side, answer);
+    case SideContent::kLive:
+      break;
+    default:
+      return Status::Ok();
+  }
+  switch (judgement.verdict) {
+    case SideVerdict::kOlder:
+      *answer = judgement.at_stake > 0;
+      break;
+    case SideVerdict::kWhole:
+      *answer = judgement.end < side.words.filled;
+      break;
+    default:
+      *answer = !side.has_log && side.stat.st_nlink == 1 &&
+                side.words.filled > side.words.written;
+      break;
   }
   return Status::Ok();
 }
@@ -138,7 +171,7 @@ class Recovery {
   Status WriteUpTo(const SideLook& look, uint64_t end);
   Status CutTorn(const SideLook& look);
   Status Remove(const SideLook& look);
-  // Of one that the log does without. What is nowhere else is kept.
+  // Of one that nobody needs any more. What is nowhere else is kept.
   Status Drop(const SideLook& look);
   Status Choose(const SideLook& look);
   std::string Kept() const;  // words for a copy that was kept
@@ -254,25 +287,14 @@ Status Recovery::MakeWhole(const SideLook& look) {
                     std::to_string(look.judgement.end) + " bytes now" + Kept());
 }
 
-// Without a first page nobody can tell what the rest was: a file system that
-// went down leaves that, and a damage too.
 Status Recovery::Drop(const SideLook& look) {
-  const Side& side = look.side;
-  const Judgement& judgement = look.judgement;
-  bool is_wanted =
-      side.content == SideContent::kGarbled ||
-      (judgement.verdict == SideVerdict::kOlder && judgement.at_stake > 0) ||
-      (judgement.verdict == SideVerdict::kWhole &&
-       judgement.end < side.words.filled);
-  const bool has_page = side.content != SideContent::kBlank &&
-                        side.content != SideContent::kTornHeader;
-  if (!has_page) {
-    Status status = HasBytesInRing(side, &is_wanted);
-    if (!status.ok()) {
-      return status;
-    }
+  bool is_wanted = false;
+  Status status = IsNowhereElse(look, &is_wanted);
+  if (!status.ok()) {
+    return status;
   }
-  return is_wanted ? SetSideAside(side, &report_->kept_path) : RemoveSide(side);
+  return is_wanted ? SetSideAside(look.side, &report_->kept_path)
+                   : RemoveSide(look.side);
 }
 
 std::string Recovery::Kept() const {
@@ -324,11 +346,7 @@ Status Recovery::Remove(const SideLook& look) {
     return Report(RecoveryOutcome::kNothing,
                   "left alone: " + look.judgement.reason);
   }
-  // Nothing needs it; but what is nowhere else is not ours to destroy.
-  const bool is_last = is_live && !side.has_log && side.stat.st_nlink == 1 &&
-                       side.words.filled > side.words.written;
-  Status status =
-      is_last ? SetSideAside(side, &report_->kept_path) : Drop(look);
+  Status status = Drop(look);
   return status.ok() ? Report(RecoveryOutcome::kRemoved,
                               "removed: " + look.judgement.reason + Kept())
                      : status;

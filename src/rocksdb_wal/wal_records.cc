@@ -239,6 +239,8 @@ class Walk {
   bool Add(const Fragment& fragment, uint64_t end);
   void Note(const Fragment& fragment, const Block& block);
   void NoteCut(const Fragment& fragment, const Block& block);
+  // Takes the fragment's part of the record's number, and compares that.
+  void NoteNumber(const Fragment& fragment, const Block& block);
   bool Stop(EndKind kind, std::string reason) {
     end_->kind = kind;
     end_->reason = std::move(reason);
@@ -300,12 +302,7 @@ void Walk::Note(const Fragment& fragment, const Block& block) {
   if (!IsOfRecord(fragment.type) || is_compressed_) {
     return;
   }
-  if (IsFirst(fragment.type)) {
-    number_.Begin();
-  }
-  size_t bytes = 0;
-  const char* const payload = block.PayloadOf(fragment, &bytes);
-  number_.Add(payload, bytes);
+  NoteNumber(fragment, block);
   if (!number_.is_known()) {
     return;
   }
@@ -313,8 +310,6 @@ void Walk::Note(const Fragment& fragment, const Block& block) {
     end_->has_numbers = true;
     end_->first_number = number_.value();
   }
-  // Of an unfinished record too.
-  end_->is_ordered = end_->is_ordered && number_.value() >= end_->last_number;
   if (!is_within_) {
     end_->last_number = number_.value();
   }
@@ -322,15 +317,20 @@ void Walk::Note(const Fragment& fragment, const Block& block) {
 
 // It cannot be checked, but may be seen to be of another time.
 void Walk::NoteCut(const Fragment& fragment, const Block& block) {
-  if (is_compressed_ || !IsFirst(fragment.type)) {
-    return;
+  if (!is_compressed_ && IsFirst(fragment.type)) {
+    NoteNumber(fragment, block);
   }
-  NumberOfRecord number;
+}
+
+void Walk::NoteNumber(const Fragment& fragment, const Block& block) {
+  if (IsFirst(fragment.type)) {
+    number_.Begin();
+  }
   size_t bytes = 0;
   const char* const payload = block.PayloadOf(fragment, &bytes);
-  number.Add(payload, bytes);
-  end_->is_ordered = end_->is_ordered && (!number.is_known() ||
-                                          number.value() >= end_->last_number);
+  number_.Add(payload, bytes);
+  end_->is_ordered = end_->is_ordered && (!number_.is_known() ||
+                                          number_.value() >= end_->last_number);
 }
 
 bool Walk::StopAtBad(uint64_t block_begin, const Block& block,

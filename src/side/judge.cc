@@ -15,11 +15,15 @@ Judgement Say(SideVerdict verdict, std::string reason) {
   return judgement;
 }
 
+// How far `end` is behind `begin`; 0 if it is not.
+uint64_t BytesFrom(uint64_t begin, uint64_t end) {
+  return end > begin ? end - begin : 0;
+}
+
 Judgement Whole(const SideFacts& facts, uint64_t end) {
   Judgement judgement = Say(SideVerdict::kWhole, "");
   judgement.end = end;
-  const uint64_t known = std::min(end, facts.filled);
-  judgement.at_stake = known > facts.LogEnd() ? known - facts.LogEnd() : 0;
+  judgement.at_stake = BytesFrom(facts.LogEnd(), std::min(end, facts.filled));
   return judgement;
 }
 
@@ -51,8 +55,7 @@ Judgement Unusable(const SideFacts& facts, std::string reason) {
   judgement.knows_stake = facts.content == SideContent::kLive;
   judgement.at_stake = facts.AtStake();
   judgement.end = JoinedEnd(facts);
-  judgement.acceptable =
-      judgement.end > facts.LogEnd() ? judgement.end - facts.LogEnd() : 0;
+  judgement.acceptable = BytesFrom(facts.LogEnd(), judgement.end);
   return judgement;
 }
 
@@ -60,20 +63,23 @@ constexpr char kWentDown[] =
     "the machine was started, or the file system mounted, since the log was "
     "written, and what was not synced then is not all there";
 
-// Whether the file system was mounted anew since the owner wrote: if it had
-// gone down, what it had not been told to keep may be lost, of the side file
-// too. A copy of both files, in another place or on another machine, proves
-// nothing of the kind.
+// Since the owner wrote.
+bool IsMountedAnew(const SideFacts& facts) {
+  return facts.is_other_boot || facts.mount == Witness::kOther;
+}
+
+// If the file system had gone down in between, what it had not been told to
+// keep may be lost, of the side file too. A copy of both files, in another
+// place or on another machine, proves nothing of the kind.
 bool MayHaveLost(const SideFacts& facts) {
   return facts.has_header && (facts.is_its_log || !facts.is_its_name) &&
-         (facts.is_other_boot || facts.mount == Witness::kOther);
+         IsMountedAnew(facts);
 }
 
 // Whether the two are as the owner's death left them, so that nothing in them
 // was lost.
 bool IsAsLeft(const SideFacts& facts) {
-  return facts.is_its_log && facts.is_its_name && !facts.is_other_boot &&
-         facts.mount != Witness::kOther;
+  return facts.is_its_log && facts.is_its_name && !IsMountedAnew(facts);
 }
 
 Judgement JudgeGarbled(const SideFacts& facts) {
@@ -99,8 +105,8 @@ Judgement JudgeOfOtherName(const SideFacts& facts) {
 
 Judgement JudgeWithoutLog(const SideFacts& facts) {
   // A log is deleted before its side file, and both while it is open.
-  const bool went_down = facts.is_other_boot || facts.mount == Witness::kOther;
-  if (went_down || facts.filled <= facts.written || facts.has_other_names) {
+  if (IsMountedAnew(facts) || facts.filled <= facts.written ||
+      facts.has_other_names) {
     return Foreign("its log is gone");
   }
   return Unusable(facts,
@@ -115,9 +121,8 @@ Judgement JudgeLongLog(const SideFacts& facts) {
   // told of it.
   if (MayHaveLost(facts) || (facts.is_other_boot && !facts.agree)) {
     Judgement judgement = Older(facts, kWentDown);
-    judgement.at_stake = facts.agree || facts.filled <= facts.written
-                             ? 0
-                             : facts.filled - facts.written;
+    judgement.at_stake =
+        facts.agree ? 0 : BytesFrom(facts.written, facts.filled);
     return judgement;
   }
   if (facts.agree) {
@@ -282,8 +287,7 @@ uint64_t SideFacts::LogEnd() const {
 }
 
 uint64_t SideFacts::AtStake() const {
-  const uint64_t end = has_log ? LogEnd() : std::min(written, filled);
-  return filled > end ? filled - end : 0;
+  return BytesFrom(has_log ? LogEnd() : std::min(written, filled), filled);
 }
 
 const char* ToString(SideVerdict verdict) {

@@ -167,8 +167,7 @@ Status SideFile::Allocate() {
   if (::fstat(fd_, &made) != 0) {
     return Status::FromErrno(errno, "fstat", path_);
   }
-  const SideHeader header = HeaderOfNoLog(made.st_dev);
-  std::memcpy(memory_, &header, sizeof(header));
+  WriteHeader(HeaderOfNoLog(made.st_dev));
   return Status::Ok();
 }
 
@@ -232,8 +231,13 @@ SideHeader SideFile::HeaderOfNoLog(dev_t device) const {
   header.owner_start = ProcessStart(header.owner_pid);
   header.buffer_bytes = buffer_bytes_;
   header.buffers_count = buffers_count_;
-  header.checksum = SideChecksum(header);
   return header;
+}
+
+void SideFile::WriteHeader(SideHeader header) {
+  header.checksum = SideChecksum(header);
+  std::memcpy(memory_, &header, sizeof(header));
+  header_ = header;
 }
 
 void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
@@ -244,10 +248,8 @@ void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   header.log_name =
       NameHashOf(path_.substr(0, path_.size() - (sizeof(kSideSuffix) - 1)));
   header.origin = origin;
-  header.checksum = SideChecksum(header);
-  std::memcpy(memory_, &header, sizeof(header));
+  WriteHeader(header);
   std::memset(memory_ + kSideProofsAt, 0, kSideProofs * sizeof(SideProof));
-  header_ = header;
   // relaxed: published by the next line.
   Word(kSideWrittenAt)->store(SealWord(end), std::memory_order_relaxed);
   Word(kSideFilledAt)->store(SealWord(end), std::memory_order_relaxed);

@@ -92,6 +92,7 @@ class SideFile {
   void ShareModeOf(const std::string& log_path) const;
   Status Allocate();
   SideHeader HeaderOfNoLog(dev_t device) const;
+  void WriteHeader(SideHeader header);
   bool IsInPlace() const;
   void Prove(uint64_t end);
   std::atomic<uint64_t>* Word(size_t at) const;
@@ -102,7 +103,7 @@ class SideFile {
   const uint32_t buffers_count_;
   char* memory_ = nullptr;
   bool is_armed_ = false;
-  SideHeader header_ = {};  // as it was armed
+  SideHeader header_ = {};  // as it was written
   size_t next_proof_ = 0;
 };
 

@@ -50,10 +50,10 @@ ExitCode Inspect(const std::vector<std::string>& directories, bool as_json) {
         text += ToText(info);
       }
     }
-    const std::string wal_dir = ForgottenWalDir(directory, directories);
-    if (!wal_dir.empty()) {
+    const std::string reminder = RemindOfWalDir(directory, directories);
+    if (!reminder.empty()) {
       code = Worse(code, kNeedsRecovery);
-      std::cerr << "uringfs: " << DescribeForgotten(directory, wal_dir) << "\n";
+      std::cerr << "uringfs: " << reminder << "\n";
     }
   }
   if (text.empty() && code == kDone && !has_failed) {

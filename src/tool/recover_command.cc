@@ -128,9 +128,9 @@ void Run::RecoverAll(const std::string& directory) {
 
 void Run::Remind(const std::string& directory,
                  const std::vector<std::string>& directories) {
-  const std::string wal_dir = ForgottenWalDir(directory, directories);
-  if (!wal_dir.empty()) {
-    Complain(kNeedsRecovery, DescribeForgotten(directory, wal_dir));
+  const std::string reminder = RemindOfWalDir(directory, directories);
+  if (!reminder.empty()) {
+    Complain(kNeedsRecovery, reminder);
   }
 }
 

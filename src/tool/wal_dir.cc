@@ -64,8 +64,8 @@ bool IsSameDirectory(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-std::string ForgottenWalDir(const std::string& directory,
-                            const std::vector<std::string>& directories) {
+std::string RemindOfWalDir(const std::string& directory,
+                           const std::vector<std::string>& directories) {
   const std::string wal_dir = NamedWalDir(NewestOptionsFile(directory));
   const bool is_named = std::any_of(directories.begin(), directories.end(),
                                     [&wal_dir](const std::string& named) {
@@ -74,14 +74,10 @@ std::string ForgottenWalDir(const std::string& directory,
   std::vector<std::string> logs;
   const bool has_logs = !wal_dir.empty() && !is_named &&
                         ListSideFiles(wal_dir, &logs).ok() && !logs.empty();
-  return has_logs ? wal_dir : "";
-}
-
-std::string DescribeForgotten(const std::string& directory,
-                              const std::string& wal_dir) {
-  return directory + ": its options name " + wal_dir +
-         " as the directory of its logs, where there are side files; if that "
-         "is right, name both directories";
+  return !has_logs ? ""
+                   : directory + ": its options name " + wal_dir +
+                         " as the directory of its logs, where there are side "
+                         "files; if that is right, name both directories";
 }
 
 }  // namespace uringfs::tool

@@ -8,16 +8,12 @@
 
 namespace uringfs::tool {
 
-// A directory for logs that the newest OPTIONS file of the database in
-// `directory` names, in which side files stand, and which is none of
-// `directories`; "" if there is none. It may be that of another database of
-// which this is a copy, so nothing may be done there unasked.
-std::string ForgottenWalDir(const std::string& directory,
-                            const std::vector<std::string>& directories);
-
-// A sentence about it.
-std::string DescribeForgotten(const std::string& directory,
-                              const std::string& wal_dir);
+// A sentence about the directory for logs that the newest OPTIONS file of the
+// database in `directory` names, if side files stand there and it is none of
+// `directories`; else "". It may be that of another database of which this is a
+// copy, so nothing may be done there unasked.
+std::string RemindOfWalDir(const std::string& directory,
+                           const std::vector<std::string>& directories);
 
 }  // namespace uringfs::tool
 

@@ -93,9 +93,9 @@ done
 # What is wrong opens nothing: posix would open a killed database with less. In
 # no mode, whether the database is there or not.
 LD_PRELOAD=$module "$ldb" --db="$dir/db" scan --hex >"$dir/keys"
-for value in 'uringfs://?wal_bufers=3' posix 'id=uringfs' "ok-bad-options"; do
-  options=''
-  case $value in ok-*) value=1 options=wal_bufers=3 ;; esac
+for values in 'uringfs://?wal_bufers=3|' 'posix|' 'id=uringfs|' '1|wal_bufers=3'
+do
+  value=${values%|*} options=${values##*|}
   tell="variable URINGFS_DEFAULT=.* cannot be used"
   for command in "scan" "get x" "put x y" "manifest_dump" \
     "--secondary_path=$dir/second scan" "checkpoint --checkpoint_dir=$dir/c"; do

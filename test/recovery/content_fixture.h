@@ -73,12 +73,6 @@ class ContentTest : public testing::Test {
     std::filesystem::rename(dir_.File("copy"), path);
   }
 
-  void BeOfAnotherBoot() {
-    char& digit = built_.header.boot_id[0];
-    digit = digit == 'a' ? 'b' : 'a';
-    built_.Sign();
-  }
-
   SideFileInfo Look() {
     SideFileInfo info;
     EXPECT_TRUE(InspectLog(built_.log_path, &RocksDbWal(), &info).ok());

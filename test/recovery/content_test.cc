@@ -43,7 +43,7 @@ TEST_F(ContentTest, ACopyOfBothFiles) {
 
 TEST_F(ContentTest, ACopyOnAnotherMachine) {
   built_.Prepare();
-  BeOfAnotherBoot();
+  built_.BeOfAnotherBoot();
   ++built_.header.mount_epoch;
   built_.header.log_inode += 100;
   built_.Sign();
@@ -54,15 +54,14 @@ TEST_F(ContentTest, ACopyOnAnotherMachine) {
 // An orderly reboot after the kill: nothing is lost, whatever the boot id says.
 TEST_F(ContentTest, AnotherBootThatLostNothing) {
   built_.Prepare();
-  BeOfAnotherBoot();
+  built_.BeOfAnotherBoot();
   built_.WriteSide();
   ExpectAllIsThere();
 }
 
 TEST_F(ContentTest, AnotherMountThatLostNothing) {
   built_.Prepare();
-  ++built_.header.mount_epoch;
-  built_.Sign();
+  built_.BeOfAnotherMount();
   built_.WriteSide();
   ExpectAllIsThere();
 }
@@ -101,8 +100,7 @@ TEST_F(ContentTest, ACopyAtTheBeginOfABuffer) {
 TEST_F(ContentTest, AByteOfTheRingIsAnotherOne) {
   for (const uint64_t at : {built_.written, built_.filled - 1}) {
     built_.Prepare();
-    char& byte = built_.ring[at % built_.ring_bytes()];
-    byte = static_cast<char>(byte ^ 1);
+    built_.FlipBit(at);
     built_.WriteSide();
     ExpectUnusable("not whole records");
     Replace(built_.log_path);
@@ -202,7 +200,7 @@ TEST_F(ContentTest, BothHaveAnotherName) {
   built_.Prepare();
   built_.header.log_name = NameHashOf(dir_.File("000006.log"));
   built_.header.log_birth = BirthOf(AT_FDCWD, built_.log_path, 0);
-  BeOfAnotherBoot();
+  built_.BeOfAnotherBoot();
   built_.WriteSide();
   ExpectUnusable("give both files their names back");
 }
@@ -214,8 +212,7 @@ TEST_F(ContentTest, AnotherMountAndAFlushWithinARecord) {
   for (const bool is_other_boot : {false, true}) {
     built_.filled = whole + 10;
     built_.Prepare();
-    is_other_boot ? BeOfAnotherBoot() : void(++built_.header.mount_epoch);
-    built_.Sign();
+    is_other_boot ? built_.BeOfAnotherBoot() : built_.BeOfAnotherMount();
     built_.WriteSide();
     ExpectLog(built_.Bytes(0, whole));
     EXPECT_TRUE(ReadWholeFile(built_.side_path() + ".kept" +
@@ -230,8 +227,7 @@ TEST_F(ContentTest, TheRingOfAnEarlierLog) {
   built_.written = 0;
   built_.filled = EndOf(built_.Bytes(0, 10000)).offset + 20;
   built_.Prepare();
-  ++built_.header.mount_epoch;
-  built_.Sign();
+  built_.BeOfAnotherMount();
   built_.WriteSide();
   ExpectLog("");
   EXPECT_TRUE(ReadWholeFile(built_.side_path() + ".kept1") ==
@@ -241,7 +237,7 @@ TEST_F(ContentTest, TheRingOfAnEarlierLog) {
 // Copied while it was written: no other machine makes that a power loss.
 TEST_F(ContentTest, ACopyThatLacksSomethingOnAnotherMachine) {
   built_.Build();
-  BeOfAnotherBoot();
+  built_.BeOfAnotherBoot();
   built_.WriteSide();
   WriteWholeFile(built_.log_path, built_.Bytes(0, built_.written - 1), 0644);
   Replace(built_.log_path);
@@ -252,8 +248,7 @@ TEST_F(ContentTest, ACopyThatLacksSomethingOnAnotherMachine) {
 TEST_F(ContentTest, AnUnfinishedRecordOfALapBefore) {
   built_.filled = EndOf(built_.Bytes(0, 130000)).offset + 20;
   built_.Prepare();
-  ++built_.header.mount_epoch;
-  built_.Sign();
+  built_.BeOfAnotherMount();
   // The number of the record it ends in.
   const uint64_t number_at = built_.filled - 20 + 7;
   built_.ring[number_at % built_.ring_bytes()] = 1;
@@ -266,10 +261,8 @@ TEST_F(ContentTest, AnUnfinishedRecordOfALapBefore) {
 // not ours to destroy.
 TEST_F(ContentTest, WhatIsNotAppliedIsKept) {
   built_.Prepare();
-  char& byte = built_.ring[(built_.filled - 1) % built_.ring_bytes()];
-  byte = static_cast<char>(byte ^ 1);
-  ++built_.header.mount_epoch;
-  built_.Sign();
+  built_.FlipBit(built_.filled - 1);
+  built_.BeOfAnotherMount();
   built_.WriteSide();
   const SideFileInfo info = Look();
   EXPECT_EQ(info.state, SideState::kOlder);
@@ -283,8 +276,7 @@ TEST_F(ContentTest, TheSideFileIsOlderThanItsLog) {
   built_.filled = built_.written;
   built_.Prepare();
   built_.ring.assign(built_.ring.size(), 'x');  // of any time
-  ++built_.header.mount_epoch;
-  built_.Sign();
+  built_.BeOfAnotherMount();
   built_.WriteSide();
   WriteWholeFile(built_.log_path, built_.stream, 0644);
   ExpectLog(built_.stream);
@@ -293,8 +285,7 @@ TEST_F(ContentTest, TheSideFileIsOlderThanItsLog) {
 TEST_F(ContentTest, TheRingIsOlderThanItsWords) {
   built_.Prepare();
   built_.ring.assign(built_.ring.size(), '\0');
-  ++built_.header.mount_epoch;
-  built_.Sign();
+  built_.BeOfAnotherMount();
   built_.WriteSide();
   const RecordsEnd in_file = EndOf(built_.Bytes(0, built_.written));
   ExpectLog(built_.Bytes(0, in_file.offset));
@@ -314,8 +305,7 @@ TEST_F(ContentTest, TheHeaderOfAnotherLog) {
     built_.Sign();
   };
   prepare();
-  ++built_.header.mount_epoch;
-  built_.Sign();
+  built_.BeOfAnotherMount();
   built_.WriteSide();
   ExpectLog(built_.Bytes(0, EndOf(built_.Bytes(0, built_.written)).offset));
   prepare();
@@ -338,8 +328,7 @@ TEST_F(ContentTest, WordsWithoutAHeader) {
 
 TEST_F(ContentTest, AcceptTakesWhatFits) {
   built_.Prepare();
-  char& byte = built_.ring[(built_.filled - 1) % built_.ring_bytes()];
-  byte = static_cast<char>(byte ^ 1);
+  built_.FlipBit(built_.filled - 1);
   built_.WriteSide();
   const SideFileInfo info = Look();
   const RecordsEnd in_file = EndOf(built_.Bytes(0, built_.written));
@@ -414,8 +403,7 @@ TEST_F(ContentTest, BytesThatAreNoRecords) {
   // Nothing tells whether the file system has lost some of it.
   for (const bool is_other_boot : {false, true}) {
     built_.Prepare();
-    is_other_boot ? BeOfAnotherBoot() : void(++built_.header.mount_epoch);
-    built_.Sign();
+    is_other_boot ? built_.BeOfAnotherBoot() : built_.BeOfAnotherMount();
     built_.WriteSide();
     ExpectUnusable("format is not known");
     const RecoveryReport report = Choose(Unusable::kAccept);
@@ -436,7 +424,7 @@ TEST_F(ContentTest, BytesThatAreAlmostARecord) {
       built_.written = 8192;
       built_.filled = 8192 + 700;  // less than the record would need
       built_.Prepare();
-      BeOfAnotherBoot();
+      built_.BeOfAnotherBoot();
       built_.WriteSide();
       // With zeros ahead.
       WriteWholeFile(built_.log_path,

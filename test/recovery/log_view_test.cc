@@ -184,8 +184,7 @@ TEST_F(LogViewTest, ASideFileThatCannotBeAppliedIsAnError) {
 
 TEST_F(LogViewTest, WhatTheFileSystemHasLostIsNotShown) {
   built_.Prepare();
-  built_.header.boot_id[3] ^= 1;
-  built_.Sign();
+  built_.BeOfAnotherBoot();
   built_.WriteSide();
   WriteWholeFile(built_.log_path, Stream(0, built_.written - 1), 0644);
   ExpectTheFileAlone();

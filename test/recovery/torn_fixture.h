@@ -24,12 +24,6 @@
 
 namespace uringfs::test {
 
-inline void BeOfAnotherBoot(SideBuilder* built) {
-  char& digit = built->header.boot_id[0];
-  digit = digit == 'a' ? 'b' : 'a';
-  built->Sign();
-}
-
 // A side file in memory, of a log that has nothing but what is in its file.
 inline void PrepareFor(const std::string& log, SideBuilder* built) {
   WriteWholeFile(built->log_path, log, 0644);
@@ -60,7 +54,7 @@ class TornRecoveryTest : public RecoveryFixture {
   // As the machine leaves the two files when it goes down.
   void Leave(const std::string& log) {
     PrepareFor(log, &built_);
-    BeOfAnotherBoot(&built_);
+    built_.BeOfAnotherBoot();
     built_.WriteSide();
   }
 

@@ -25,7 +25,6 @@ namespace uringfs {
 namespace {
 
 using std::filesystem::exists;
-using test::BeOfAnotherBoot;
 using test::Inspect;
 using test::Owner;
 using test::PrepareFor;
@@ -86,7 +85,7 @@ TEST_F(TornRecoveryTest, TheBirthOfTheLogIsKnown) {
   built_.header.log_birth = BirthOf(AT_FDCWD, built_.log_path, 0);
   ASSERT_NE(built_.header.log_birth, 0u) << "nothing is tested here";
   ++built_.header.log_device;
-  BeOfAnotherBoot(&built_);
+  built_.BeOfAnotherBoot();
   built_.WriteSide();
   ExpectCut(TornEnd());
 }
@@ -96,7 +95,7 @@ TEST_F(TornRecoveryTest, TheWordsSayNothing) {
   PrepareFor(Torn(), &built_);
   built_.written_word = 0;
   built_.filled_word = 0;
-  BeOfAnotherBoot(&built_);
+  built_.BeOfAnotherBoot();
   built_.WriteSide();
   ExpectCut(TornEnd());
 }
@@ -237,7 +236,7 @@ TEST_F(TornRecoveryTest, ALogThatIsNotItsLog) {
     } else {
       ++built_.header.log_inode;
     }
-    BeOfAnotherBoot(&built_);
+    built_.BeOfAnotherBoot();
     built_.WriteSide();
     const RecoveryReport report = RecoverTorn(built_.log_path);
     EXPECT_EQ(report.outcome, RecoveryOutcome::kUnusable) << report.message;
@@ -283,8 +282,7 @@ TEST_F(TornRecoveryTest, ASideFileOfThisBoot) {
 TEST_F(TornRecoveryTest, ASideFileOfAnotherMount) {
   PrepareFor(Torn(), &built_);
   ASSERT_NE(built_.header.mount_epoch, 0u) << "nothing is tested here";
-  ++built_.header.mount_epoch;
-  built_.Sign();
+  built_.BeOfAnotherMount();
   built_.WriteSide();
   ExpectCut(TornEnd());
 }
@@ -292,7 +290,7 @@ TEST_F(TornRecoveryTest, ASideFileOfAnotherMount) {
 TEST_F(TornRecoveryTest, AnIdleSideFileOfAnotherBoot) {
   PrepareFor(Torn(), &built_);
   built_.state = kSideIdle;
-  BeOfAnotherBoot(&built_);
+  built_.BeOfAnotherBoot();
   built_.WriteSide();
   ExpectCut(TornEnd());
 }
@@ -306,7 +304,7 @@ TEST_F(TornRecoveryTest, ASideFileWhoseFirstPageWasLost) {
   PrepareFor(Torn(), &built_);
   built_.header.log_name = NameHashOf("000006.log");
   ++built_.header.log_inode;
-  BeOfAnotherBoot(&built_);
+  built_.BeOfAnotherBoot();
   built_.WriteSide();
   ExpectCut(TornEnd());
 }
@@ -319,10 +317,7 @@ TEST_F(TornRecoveryTest, BytesBehindAFirstPageThatWasLostAreKept) {
       std::string(kSideRingOffset, '\0') +
       ReadWholeFile(built_.side_path()).substr(kSideRingOffset);
   WriteWholeFile(built_.side_path(), bytes);
-  RecoveryOptions options;
-  options.format = &RocksDbWal();
-  RecoveryReport report;
-  ASSERT_TRUE(RecoverLog(built_.log_path, options, &report).ok());
+  const RecoveryReport report = RecoverTorn(built_.log_path);
   EXPECT_EQ(report.outcome, RecoveryOutcome::kCut);
   EXPECT_NE(report.message.find("kept as " + report.kept_path),
             std::string::npos)

@@ -75,9 +75,7 @@ TEST_F(UnusableTest, AnIdleFileOfAnotherVersion) {
 
 TEST_F(UnusableTest, AnotherBoot) {
   built_.Prepare();
-  char& digit = built_.header.boot_id[0];
-  digit = digit == 'a' ? 'b' : 'a';
-  built_.Sign();
+  built_.BeOfAnotherBoot();
   built_.WriteSide();
   ExpectUnusable("format is not known");
   // It shows that it has lost something.

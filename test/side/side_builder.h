@@ -142,6 +142,22 @@ struct SideBuilder {
   // After fields of the header were changed by hand.
   void Sign() { header.checksum = SideChecksum(header); }
 
+  // The owner lived in another boot, or on another mount.
+  void BeOfAnotherBoot() {
+    char& digit = header.boot_id[0];
+    digit = digit == 'a' ? 'b' : 'a';
+    Sign();
+  }
+  void BeOfAnotherMount() {
+    ++header.mount_epoch;
+    Sign();
+  }
+  // Of the ring, where it has the stream's byte at `offset`.
+  void FlipBit(uint64_t offset) {
+    char& byte = ring[offset % ring_bytes()];
+    byte = static_cast<char>(byte ^ 1);
+  }
+
  private:
   void Fill(uint64_t seq, uint64_t end) {
     const uint64_t begin = BeginOf(seq);
