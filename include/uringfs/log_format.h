@@ -56,12 +56,11 @@ struct RecordsEnd {
   // There is a record of the database's, or a part of one; what a log begins
   // with to say how it is written is none.
   bool has_records = false;
-  // Records are numbered and the numbers never go down. False: they cannot be
-  // read (compressed), or there is no record.
+  // Records are numbered. False: the numbers cannot be read (compressed), or
+  // there is no record.
   bool has_numbers = false;
   uint64_t first_number = 0;
   uint64_t last_number = 0;
-  bool is_ordered = true;
 };
 
 class LogFormat {

@@ -7,8 +7,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 namespace uringfs {
@@ -30,6 +32,18 @@ inline uint64_t BirthOf(int fd, const std::string& path, int flags) {
   }
   return static_cast<uint64_t>(info.stx_btime.tv_sec) * 1000000000u +
          info.stx_btime.tv_nsec;
+}
+
+// Of the file system that a file is on: ext4's goes with it from device to
+// device. 0: not known.
+inline uint64_t FileSystemIdOf(const std::string& path) {
+  struct statfs found = {};
+  uint64_t id = 0;
+  static_assert(sizeof(found.f_fsid) == sizeof(id));
+  if (::statfs(path.c_str(), &found) == 0) {
+    std::memcpy(&id, &found.f_fsid, sizeof(id));
+  }
+  return id;
 }
 
 // Of an open file. `stat` is its fstat.

@@ -124,6 +124,9 @@ void Flusher::RecycleWritten() {
   // Buffers go back in stream order: the ring needs the oldest first anyway.
   while (recycled_ < taken_ &&
          ring_->BeginOf(recycled_ + 1) <= written_->value()) {
+    if (side_ != nullptr) {
+      side_->SumUpTo(ring_->BeginOf(recycled_ + 1));
+    }
     ring_->Recycle(recycled_++);
   }
 }

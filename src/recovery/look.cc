@@ -77,7 +77,7 @@ Status JudgeLook(const std::string& log_path, const LogFormat* format,
   look->of_log = facts.of_log;
   look->has_records = facts.has_format;
   const bool needs_end = look->judgement.verdict == SideVerdict::kOlder &&
-                         !facts.has_format && look->side.has_log &&
+                         !IsLive(look->side) && look->side.has_log &&
                          format != nullptr && format->Knows(log_path) &&
                          S_ISREG(look->side.log.st_mode);
   if (needs_end) {

@@ -167,7 +167,8 @@ class Recovery {
   Status Fence(const SideLook& look, bool* has_lock);
   Status Act(const SideLook& look);
   Status MakeWhole(const SideLook& look);
-  // What is in the file and in the ring up to `end`, and nothing else.
+  // What is in the file and in the ring up to `end`, and nothing else. Only
+  // what the log lacks is written: the ring need not have the rest any more.
   Status WriteUpTo(const SideLook& look, uint64_t end);
   Status CutTorn(const SideLook& look);
   Status Remove(const SideLook& look);
@@ -265,10 +266,13 @@ Status Recovery::WriteUpTo(const SideLook& look, uint64_t end) {
   if (error != 0) {
     return Status::FromErrno(error, "recover: open", log_path_);
   }
-  Status status = CopyJoined(
-      log_path_, look, log,
-      std::min({look.side.words.written, look.side.words.filled, end}),
-      std::min(look.side.words.filled, end));
+  Status status;
+  if (look.judgement.at_stake > 0) {
+    const SideWords& words = look.side.words;
+    status = CopyJoined(log_path_, look, log,
+                        std::min({words.written, words.filled, end}),
+                        std::min(words.filled, end));
+  }
   return status.ok() ? CutDurably(log_path_, log, end) : status;
 }
 

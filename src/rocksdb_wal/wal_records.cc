@@ -22,6 +22,10 @@ constexpr uint32_t kLengthAt = 4;
 constexpr uint32_t kTypeAt = 6;
 constexpr uint32_t kBatchHeaderBytes = 12;
 constexpr uint32_t kBatchCountAt = 8;
+// Of what a log begins with to say how it is written.
+constexpr uint32_t kCompressionBytes = 4;
+constexpr uint32_t kTimestampSizeBytes = 6;  // of one column family
+constexpr uint32_t kPredecessorBytes = 24;
 
 enum Type : uint8_t {
   kZero = 0,
@@ -34,6 +38,7 @@ enum Type : uint8_t {
   kRecyclableMiddle = 7,
   kRecyclableLast = 8,
   kSetCompression = 9,
+  kTimestampSize = 10,
   kRecyclableTimestampSize = 11,
   kPredecessor = 130,
   kRecyclablePredecessor = 131,
@@ -145,6 +150,21 @@ class Block {
 };
 
 bool Block::MayBeginALog(const Fragment& fragment) const {
+  const uint32_t length =
+      fragment.end - fragment.begin -
+      (IsRecyclable(fragment.type) ? kRecyclableHeaderBytes : kHeaderBytes);
+  switch (fragment.type) {
+    case kSetCompression:
+      return length == kCompressionBytes;
+    case kTimestampSize:
+    case kRecyclableTimestampSize:
+      return length > 0 && length % kTimestampSizeBytes == 0;
+    case kPredecessor:
+    case kRecyclablePredecessor:
+      return length == kPredecessorBytes;
+    default:
+      break;
+  }
   const bool is_full =
       fragment.type == kFull || fragment.type == kRecyclableFull;
   const bool is_first =
@@ -238,9 +258,6 @@ class Walk {
   // Returns whether the fragment follows the one before it.
   bool Add(const Fragment& fragment, uint64_t end);
   void Note(const Fragment& fragment, const Block& block);
-  void NoteCut(const Fragment& fragment, const Block& block);
-  // Takes the fragment's part of the record's number, and compares that.
-  void NoteNumber(const Fragment& fragment, const Block& block);
   bool Stop(EndKind kind, std::string reason) {
     end_->kind = kind;
     end_->reason = std::move(reason);
@@ -302,7 +319,12 @@ void Walk::Note(const Fragment& fragment, const Block& block) {
   if (!IsOfRecord(fragment.type) || is_compressed_) {
     return;
   }
-  NoteNumber(fragment, block);
+  if (IsFirst(fragment.type)) {
+    number_.Begin();
+  }
+  size_t bytes = 0;
+  const char* const payload = block.PayloadOf(fragment, &bytes);
+  number_.Add(payload, bytes);
   if (!number_.is_known()) {
     return;
   }
@@ -313,24 +335,6 @@ void Walk::Note(const Fragment& fragment, const Block& block) {
   if (!is_within_) {
     end_->last_number = number_.value();
   }
-}
-
-// It cannot be checked, but may be seen to be of another time.
-void Walk::NoteCut(const Fragment& fragment, const Block& block) {
-  if (!is_compressed_ && IsFirst(fragment.type)) {
-    NoteNumber(fragment, block);
-  }
-}
-
-void Walk::NoteNumber(const Fragment& fragment, const Block& block) {
-  if (IsFirst(fragment.type)) {
-    number_.Begin();
-  }
-  size_t bytes = 0;
-  const char* const payload = block.PayloadOf(fragment, &bytes);
-  number_.Add(payload, bytes);
-  end_->is_ordered = end_->is_ordered && (!number_.is_known() ||
-                                          number_.value() >= end_->last_number);
 }
 
 bool Walk::StopAtBad(uint64_t block_begin, const Block& block,
@@ -372,7 +376,6 @@ bool Walk::Through(uint64_t block_begin, const Block& block) {
         return Stop(EndKind::kDamaged,
                     "what is at " + where() + " is no record of a log");
       case Look::kCut:
-        NoteCut(fragment, block);
         return Stop(EndKind::kUnfinished,
                     "the log ends within the fragment at " + where());
       case Look::kUnset:

@@ -43,11 +43,14 @@ Judgement Foreign(std::string reason) {
 
 // How far log and ring go together.
 uint64_t JoinedEnd(const SideFacts& facts) {
-  if (!facts.can_be_joined) {
+  if (!facts.can_be_joined || facts.log_has_all) {
     return facts.LogEnd();
   }
-  return facts.has_format ? std::max(facts.of_both.offset, facts.LogEnd())
-                          : facts.filled;
+  if (facts.has_format) {
+    return std::max(facts.of_both.offset, facts.LogEnd());
+  }
+  return facts.sum == Witness::kOther || facts.goes_on ? facts.LogEnd()
+                                                       : facts.filled;
 }
 
 Judgement Unusable(const SideFacts& facts, std::string reason) {
@@ -89,10 +92,10 @@ Judgement JudgeGarbled(const SideFacts& facts) {
 
 // A side file serves one log after the other: the header is of another log,
 // whose file was whole in its file system before this one's name was taken
-// over.
+// over. Not if both have another name now.
 Judgement JudgeOfOtherName(const SideFacts& facts) {
-  // Not if both have another name now.
-  if (MayHaveLost(facts) && !facts.is_its_log) {
+  const bool is_renamed = facts.is_its_log && facts.sum == Witness::kSame;
+  if (MayHaveLost(facts) && !is_renamed) {
     return Older(facts, kWentDown);
   }
   if (facts.has_other_names || facts.filled <= facts.written) {
@@ -115,21 +118,57 @@ Judgement JudgeWithoutLog(const SideFacts& facts) {
                   "put it back beside it");
 }
 
-// The log has whole records up to `filled`, so the ring has nothing new.
+// The stream of no other log adds up to it.
+bool IsTied(const SideFacts& facts) {
+  return facts.sum == Witness::kSame && facts.sum_covers_log;
+}
+
+bool IsSound(const RecordsEnd& end) {
+  return end.kind == EndKind::kClean || end.kind == EndKind::kUnfinished;
+}
+
+// Whether log and ring are what the owner had promised, and belong together.
+bool IsProven(const SideFacts& facts) {
+  if (facts.sum == Witness::kUnknown) {
+    // Two cases in which an owner has none: see SideFile.
+    return IsAsLeft(facts) && (!facts.has_format || IsSound(facts.of_both));
+  }
+  return IsTied(facts) || (facts.sum == Witness::kSame && facts.is_its_log);
+}
+
+// Of what no sum is of the records tell.
+bool IsSoundInFront(const SideFacts& facts) {
+  return !facts.has_format || IsSound(facts.of_both) ||
+         facts.of_both.stopped_at >= facts.sum_begin;
+}
+
+// What goes on behind what was promised is newer than the side file, unless it
+// is as its owner left it: he had no time to promise more.
+bool MayCut(const SideFacts& facts) {
+  return IsAsLeft(facts) ? !facts.has_other_bytes : !facts.goes_on;
+}
+
+// The log has by itself all that the side file speaks of.
 Judgement JudgeLongLog(const SideFacts& facts) {
+  // By itself: the ring may be of any time.
+  const bool is_proven =
+      facts.log_has_all ? IsProven(facts)
+                        : facts.sum == Witness::kUnknown && IsProven(facts);
   // A copy of one that lost something too: what it has is longer than what is
   // told of it.
-  if (MayHaveLost(facts) || (facts.is_other_boot && !facts.agree)) {
+  if (MayHaveLost(facts) || (facts.is_other_boot && !is_proven)) {
     Judgement judgement = Older(facts, kWentDown);
-    judgement.at_stake =
-        facts.agree ? 0 : BytesFrom(facts.written, facts.filled);
+    judgement.at_stake = is_proven ? 0 : BytesFrom(facts.written, facts.filled);
     return judgement;
   }
-  if (facts.agree) {
+  if (is_proven) {
     const EndKind kind = facts.of_log.kind;
-    const bool is_exact = kind == EndKind::kClean ||
-                          (kind == EndKind::kDamaged && !IsAsLeft(facts));
-    return Whole(facts, is_exact ? facts.log_bytes : facts.of_log.offset);
+    const bool is_exact =
+        facts.has_format ? kind == EndKind::kClean ||
+                               (kind == EndKind::kDamaged && !IsAsLeft(facts))
+                         : !MayCut(facts);
+    return Whole(facts, is_exact ? facts.log_bytes
+                                 : std::max(facts.of_log.offset, facts.filled));
   }
   if (facts.filled <= facts.written) {
     return Foreign("the log was replaced since, and it has nothing to add");
@@ -141,39 +180,9 @@ Judgement JudgeLongLog(const SideFacts& facts) {
       facts,
       "the log beside it was changed or replaced since, or the two are of "
       "different databases, or were copied while the database was open: it has "
-      "other bytes where both have some");
+      "other bytes than were promised");
   judgement.at_stake = facts.filled - facts.written;
   return judgement;
-}
-
-// Whether the ring's bytes, after a mount, are of this log and of this lap:
-// they share some with the log, and go on from its numbers.
-bool IsBoundToItsLog(const SideFacts& facts) {
-  return MayHaveLost(facts) && facts.agree && facts.has_overlap &&
-         facts.of_log.has_numbers && facts.of_both.has_numbers;
-}
-
-// Whether all that was acknowledged is there: whole records up to `filled`; or
-// to within the last of them, since RocksDB may flush there. Of that one
-// nothing can be checked, so the two have to be those that the owner had.
-bool IsJoinedWhole(const SideFacts& facts) {
-  const RecordsEnd& both = facts.of_both;
-  if (!facts.can_be_joined || (!both.is_ordered && !IsAsLeft(facts))) {
-    return false;
-  }
-  return both.kind == EndKind::kClean ||
-         (both.kind == EndKind::kUnfinished &&
-          (IsAsLeft(facts) || IsBoundToItsLog(facts)));
-}
-
-uint64_t EndOfJoined(const SideFacts& facts) {
-  return facts.of_both.kind == EndKind::kClean || IsAsLeft(facts)
-             ? facts.filled
-             : facts.of_both.offset;
-}
-
-bool BelongTogether(const SideFacts& facts) {
-  return facts.agree && (facts.is_its_log || facts.has_overlap);
 }
 
 std::string WhyNotJoined(const SideFacts& facts) {
@@ -184,68 +193,39 @@ std::string WhyNotJoined(const SideFacts& facts) {
            " when this was written: it was cut, or replaced by an older one or "
            "that of another database; put the right one back";
   }
-  if (facts.of_both.kind == EndKind::kClean && facts.of_both.is_ordered) {
-    return "the log beside it is not the file it was written for, and they "
-           "have no bytes in common that would prove that they belong "
-           "together";
+  if (facts.sum == Witness::kSame && IsSoundInFront(facts)) {
+    return !MayCut(facts)
+               ? "the log goes on otherwise than was promised: it was changed, "
+                 "or copied later than the side file"
+               : "the log beside it is not the file it was written for, and "
+                 "they have no bytes in common that would prove that they "
+                 "belong together";
   }
-  return "log and side file together are not whole records (" +
-         (facts.of_both.reason.empty() ? "their numbers go back"
-                                       : facts.of_both.reason) +
-         "): one of them was changed, or they were copied while the database "
+  return "log and side file together are not what was promised" +
+         (facts.has_format && !IsSound(facts.of_both)
+              ? " (" + facts.of_both.reason + ")"
+              : std::string()) +
+         ": one of them was changed, or they were copied while the database "
          "was open";
 }
 
-// The log's records end in front of `filled`.
+// The log lacks something below `filled`.
 Judgement JudgeShortLog(const SideFacts& facts) {
-  if (IsJoinedWhole(facts) && BelongTogether(facts)) {
-    if (facts.went_on_without) {
-      return Unusable(facts,
-                      "the database was opened without uringfs since its "
-                      "process was killed, and has gone on without these "
-                      "writes: they would be mixed with newer ones");
-    }
-    if (EndOfJoined(facts) > facts.LogEnd()) {
-      return Whole(facts, EndOfJoined(facts));
-    }
+  if (facts.can_be_joined && IsProven(facts) && IsSoundInFront(facts) &&
+      MayCut(facts)) {
+    return facts.went_on_without
+               ? Unusable(facts,
+                          "the database was opened without uringfs since its "
+                          "process was killed, and has gone on without these "
+                          "writes: they would be mixed with newer ones")
+               : Whole(facts, facts.filled);
   }
   return MayHaveLost(facts) ? Older(facts, kWentDown)
                             : Unusable(facts, WhyNotJoined(facts));
 }
 
-std::string WhyNotPlain(const SideFacts& facts) {
-  if (!facts.is_its_log) {
-    return "the log beside it is not the file it was written for, and its "
-           "format is not known, so nothing proves that they belong together: "
-           "if both are copies, recover the original and copy it again";
-  }
-  return MayHaveLost(facts)
-             ? "the machine was started, or the file system mounted, since the "
-               "log was written; and the log's format is not known, so nothing "
-               "proves that the side file is all there"
-             : "the log has changed since";
-}
-
-// Bytes of a kind we know nothing of: there is no proof but that they are
-// where the owner left them.
-Judgement JudgePlainLog(const SideFacts& facts) {
-  const bool fits = facts.agree && facts.can_be_joined;
-  if (fits && IsAsLeft(facts)) {
-    return Whole(facts, facts.filled);
-  }
-  const bool has_lost = MayHaveLost(facts);
-  if (facts.AtStake() == 0) {
-    return has_lost ? Older(facts, kWentDown)
-                    : Foreign(
-                          "the log was changed since, and it has nothing "
-                          "to add");
-  }
-  return has_lost && !fits ? Older(facts, kWentDown)
-                           : Unusable(facts, WhyNotPlain(facts));
-}
-
 Judgement JudgeLive(const SideFacts& facts) {
-  if (!facts.is_its_name) {
+  if (!facts.is_its_name && !IsTied(facts)) {
     return JudgeOfOtherName(facts);
   }
   if (!facts.has_log) {
@@ -253,9 +233,6 @@ Judgement JudgeLive(const SideFacts& facts) {
   }
   if (!facts.distrust.empty() && facts.AtStake() > 0) {
     return Unusable(facts, facts.distrust);
-  }
-  if (!facts.has_format) {
-    return JudgePlainLog(facts);
   }
   return facts.AtStake() == 0 ? JudgeLongLog(facts) : JudgeShortLog(facts);
 }
@@ -280,10 +257,12 @@ std::string ShellWord(const std::string& text) {
 
 uint64_t SideFacts::LogEnd() const {
   if (!has_format) {
-    return std::min({log_bytes, written, filled});
+    return log_has_all ? filled : std::min({log_bytes, written, filled});
   }
   // Padding behind the last record is no record.
-  return of_log.kind == EndKind::kClean ? log_bytes : of_log.offset;
+  const uint64_t end =
+      of_log.kind == EndKind::kClean ? log_bytes : of_log.offset;
+  return log_has_all ? std::max(end, filled) : end;
 }
 
 uint64_t SideFacts::AtStake() const {

@@ -4,10 +4,10 @@
 // deletes ask Judge and nobody else. It is a pure function, so every verdict
 // can be tested by its facts alone.
 //
-// What decides is content. A side file is applied if file and ring have the
-// same bytes wherever both have them and, where the format of the log is known,
-// both together are whole records with the right checksums. The inode, the
-// device, the boot and the mount are witnesses; none decides alone.
+// What decides is content: the owner has left a sum of the stream up to where
+// he had promised it. If log and ring add up to it they are what he left, in
+// whatever place, boot and mount they are found; inode, boot and mount only
+// tell what it means that they do not.
 //
 // The rule behind all: no verdict but kUnusable leaves the log with less than
 // its owner had acknowledged, unless the file system itself has lost it.
@@ -45,10 +45,16 @@ struct SideFacts {
   uint64_t written = 0;
   uint64_t filled = 0;
   uint64_t log_bytes = 0;
-  // Of kLive with a log:
-  bool agree = false;        // wherever both have bytes
-  bool has_overlap = false;  // there are bytes that both have
-  bool has_format = false;   // the log is known to be records
+  // Of kLive with a log. How the sum that goes with `filled` compares with that
+  // of log and ring; kUnknown: there is none.
+  Witness sum = Witness::kUnknown;
+  bool log_has_all = false;     // the log adds up to it by itself
+  bool sum_covers_log = false;  // some of it is of bytes of the log
+  uint64_t sum_begin = 0;       // nothing in front of this is in it
+  bool goes_on = false;         // the log has more than zeros behind `filled`
+  // Behind `written` it has more than zeros and the ring's bytes.
+  bool has_other_bytes = false;
+  bool has_format = false;  // the log is known to be records
   RecordsEnd of_log;
   // Of the log up to `written` and the ring behind it. Only if the log's own
   // records do not reach `filled`.

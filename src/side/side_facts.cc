@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "src/base/crc32c.h"
@@ -25,8 +26,9 @@ bool IsOfOtherBoot(const SideHeader& header) {
 }
 
 // By inode and birth: the device's number is another one when the same file
-// system is mounted again. Without births a number may have been taken over: in
-// one boot the device has to be the same, in another one the name.
+// system is mounted again. Without births a number may have been taken over by
+// the next log: then the name has to be the same, and in one boot the file
+// system.
 bool IsItsLog(const Side& side, const SideFacts& facts) {
   const SideHeader& header = side.header;
   if (!side.has_log || header.log_inode != side.log.st_ino) {
@@ -35,8 +37,11 @@ bool IsItsLog(const Side& side, const SideFacts& facts) {
   if (header.log_birth != 0) {
     return header.log_birth == side.log_birth;
   }
-  return facts.is_other_boot ? facts.is_its_name
-                             : header.log_device == side.log.st_dev;
+  const bool is_its_file_system =
+      facts.is_other_boot || header.log_device == side.log.st_dev ||
+      (header.file_system != 0 &&
+       header.file_system == FileSystemIdOf(side.path));
+  return facts.is_its_name && is_its_file_system;
 }
 
 Witness WitnessOfMount(const Side& side) {
@@ -47,117 +52,107 @@ Witness WitnessOfMount(const Side& side) {
   return now == side.header.mount_epoch ? Witness::kSame : Witness::kOther;
 }
 
-// Compares the log with the ring wherever both have bytes.
-class Comparison {
- public:
-  Comparison(const Side& side, const PosixFile& log)
-      : side_(side),
-        log_(log),
-        written_(std::min(side.words.written, side.words.filled)),
-        // A recovery that was killed behind the cut has left nothing behind
-        // `filled`.
-        begin_(side.BeginOf(side.SeqOf(side.words.written))),
-        ring_end_(side.RingEnd()),
-        log_end_(static_cast<uint64_t>(side.log.st_size)),
-        of_log_(kPieceBytes),
-        of_ring_(kPieceBytes) {}
-
-  // Below `written` the log has the same bytes, behind it the same or zeros,
-  // which are padding or not written yet.
-  Status Run(bool* agree);
-  // Whether there are bytes that both have, or the proof of some. *agree turns
-  // false if the proof is of others.
-  Status FindOverlap(bool* has_overlap, bool* agree);
-
- private:
-  Status Read(uint64_t at, size_t bytes, size_t* got);
-  bool MayBeOfRing(size_t bytes) const;
-
-  const Side& side_;
-  const PosixFile& log_;
-  const uint64_t written_;
-  const uint64_t begin_;
-  const uint64_t ring_end_;
-  const uint64_t log_end_;
-  std::vector<char> of_log_;
-  std::vector<char> of_ring_;
-};
-
-// What the ring has no room for is zeros.
-Status Comparison::Read(uint64_t at, size_t bytes, size_t* got) {
-  int error = log_.ReadAt(at, bytes, of_log_.data(), got);
-  if (error == 0 && at < ring_end_) {
-    error = ReadSideRing(side_, at, bytes, of_ring_.data());
-  } else {
-    std::memset(of_ring_.data(), 0, bytes);
-  }
-  return error == 0
-             ? Status::Ok()
-             : Status::FromErrno(error, "compare the log with its side file",
-                                 side_.path);
-}
-
-bool Comparison::MayBeOfRing(size_t bytes) const {
-  for (size_t i = 0; i < bytes; ++i) {
-    if (of_log_[i] != 0 && of_log_[i] != of_ring_[i]) {
-      return false;
-    }
-  }
-  return true;
-}
-
-Status Comparison::Run(bool* agree) {
-  *agree = true;
-  for (uint64_t at = begin_; *agree && at < std::max(written_, log_end_);) {
-    const uint64_t end = at < written_    ? written_
-                         : at < ring_end_ ? std::min(log_end_, ring_end_)
-                                          : log_end_;
-    const auto piece =
+// Takes the bytes [at, end) of `source` into *crc. *is_there turns false if
+// they are not all there.
+Status AddTo(uint32_t* crc, const ByteSource& source, const std::string& path,
+             uint64_t at, uint64_t end, bool* is_there) {
+  std::vector<char> piece(kPieceBytes);
+  while (at < end && *is_there) {
+    const auto bytes =
         static_cast<size_t>(std::min<uint64_t>(kPieceBytes, end - at));
     size_t got = 0;
-    Status status = Read(at, piece, &got);
-    if (!status.ok()) {
-      return status;
+    const int error = source.ReadAt(at, bytes, piece.data(), &got);
+    if (error != 0) {
+      return Status::FromErrno(error, "sum up", path);
     }
-    *agree = at < written_
-                 ? got == piece &&
-                       std::memcmp(of_log_.data(), of_ring_.data(), got) == 0
-                 : MayBeOfRing(got);
-    at += piece;
+    *is_there = got == bytes;
+    *crc = Crc32c(piece.data(), got, *crc);
+    at += got;
   }
   return Status::Ok();
 }
 
-Status Comparison::FindOverlap(bool* has_overlap, bool* agree) {
-  const uint64_t written = side_.words.written;
-  *has_overlap = begin_ < std::min(written_, log_end_);
-  if (written <= side_.header.origin || log_end_ < written) {
-    return Status::Ok();
-  }
-  const auto bytes = static_cast<size_t>(SideProofBytes(side_.header, written));
-  size_t got = 0;
-  const int error = log_.ReadAt(written - bytes, bytes, of_log_.data(), &got);
-  if (error != 0) {
-    return Status::FromErrno(error, "read in front of what was written",
-                             side_.path);
-  }
-  for (const SideProof& proof : side_.proofs) {
-    if (proof.offset == written) {
-      const bool is_proved =
-          got == bytes && Crc32c(of_log_.data(), got) == proof.crc32c;
-      *has_overlap = *has_overlap || is_proved;
-      *agree = *agree && is_proved;
+// Whether a sum that goes with `filled` is this one.
+Witness WitnessOfSum(const Side& side, uint32_t crc) {
+  Witness witness = Witness::kUnknown;
+  for (const SideSum& sum : side.sums) {
+    if (sum.offset == side.words.filled) {
+      if (sum.crc32c == crc) {
+        return Witness::kSame;
+      }
+      witness = Witness::kOther;
     }
   }
-  return Status::Ok();
+  return witness;
 }
 
-Status Compare(const Side& side, const PosixFile& log, SideFacts* facts) {
-  Comparison comparison(side, log);
-  Status status = comparison.Run(&facts->agree);
-  return status.ok()
-             ? comparison.FindOverlap(&facts->has_overlap, &facts->agree)
-             : status;
+// Sums up what both have in common, and then what the log has by itself or what
+// the ring has.
+Status CheckSum(const std::string& log_path, const Side& side,
+                const PosixFile& log, SideFacts* facts) {
+  const uint64_t filled = facts->filled;
+  const uint64_t in_file = std::min(facts->written, filled);
+  uint32_t common = side.header.checksum;
+  bool is_there = true;
+  Status status =
+      AddTo(&common, log, log_path, side.header.sum_begin, in_file, &is_there);
+  if (!status.ok() || !is_there) {
+    return status;
+  }
+  uint32_t by_log = common;
+  status = AddTo(&by_log, log, log_path, in_file, filled, &is_there);
+  if (!status.ok()) {
+    return status;
+  }
+  facts->sum = WitnessOfSum(side, by_log);
+  facts->log_has_all = is_there && facts->sum == Witness::kSame;
+  facts->sum_covers_log =
+      (facts->log_has_all ? filled : in_file) > side.header.sum_begin;
+  if (facts->log_has_all) {
+    return status;
+  }
+  uint32_t by_ring = common;
+  is_there = true;
+  status = AddTo(&by_ring, JoinedLog(log, side), side.path, in_file, filled,
+                 &is_there);
+  facts->sum = WitnessOfSum(side, by_ring);
+  return status;
+}
+
+// What the log has behind what it is known to have. A late write of the owner
+// brings bytes of the ring. Padding, and what is not written yet, are zeros.
+Status LookBehind(const std::string& log_path, const Side& side,
+                  const PosixFile& log, SideFacts* facts) {
+  const uint64_t ring_end = side.RingEnd();
+  std::vector<char> of_log(kPieceBytes);
+  std::vector<char> of_ring(kPieceBytes);
+  uint64_t at = facts->written;
+  if (facts->filled < facts->written) {
+    // What lies in front of this buffer the ring may have lost since.
+    at = std::max(facts->filled, side.BeginOf(side.SeqOf(facts->written)));
+  }
+  while (at < facts->log_bytes && !(facts->goes_on && facts->has_other_bytes)) {
+    const uint64_t end =
+        at < ring_end ? std::min(ring_end, at + kPieceBytes) : at + kPieceBytes;
+    size_t got = 0;
+    int error =
+        log.ReadAt(at, static_cast<size_t>(end - at), of_log.data(), &got);
+    std::memset(of_ring.data(), 0, got);
+    if (error == 0 && at < ring_end) {
+      error = ReadSideRing(side, at, got, of_ring.data());
+    }
+    if (error != 0) {
+      return Status::FromErrno(error, "compare with its side file", log_path);
+    }
+    for (size_t i = 0; i < got; ++i) {
+      facts->goes_on =
+          facts->goes_on || (of_log[i] != 0 && at + i >= facts->filled);
+      facts->has_other_bytes =
+          facts->has_other_bytes || (of_log[i] != 0 && of_log[i] != of_ring[i]);
+    }
+    at = end;
+  }
+  return Status::Ok();
 }
 
 Status ReadRecords(const std::string& log_path, const Side& side,
@@ -168,19 +163,16 @@ Status ReadRecords(const std::string& log_path, const Side& side,
     return status;
   }
   facts->has_format = facts->of_log.kind != EndKind::kAlien;
-  if (!facts->has_format || facts->of_log.offset >= facts->filled ||
-      !facts->can_be_joined) {
+  if (facts->AtStake() == 0 || !facts->can_be_joined) {
     return status;
   }
-  status = format.FindEnd(JoinedLog(log, side), log_path, &facts->of_both);
-  facts->has_format = facts->of_both.kind != EndKind::kAlien;
-  const bool is_sound = facts->of_both.kind == EndKind::kClean ||
-                        facts->of_both.kind == EndKind::kUnfinished;
-  if (status.ok() && is_sound) {
-    status =
-        format.WentOnWithout(log_path, facts->of_both, &facts->went_on_without);
+  if (facts->has_format) {
+    status = format.FindEnd(JoinedLog(log, side), log_path, &facts->of_both);
+    facts->has_format = facts->of_both.kind != EndKind::kAlien;
   }
-  return status;
+  return status.ok() ? format.WentOnWithout(log_path, facts->of_both,
+                                            &facts->went_on_without)
+                     : status;
 }
 
 }  // namespace
@@ -216,7 +208,11 @@ Status GatherFacts(const std::string& log_path, const Side& side,
   facts->log_bytes = static_cast<uint64_t>(side.log.st_size);
   facts->can_be_joined =
       facts->log_bytes >= std::min(facts->written, facts->filled);
-  Status status = Compare(side, log, facts);
+  facts->sum_begin = side.header.sum_begin;
+  Status status = CheckSum(log_path, side, log, facts);
+  if (status.ok()) {
+    status = LookBehind(log_path, side, log, facts);
+  }
   if (status.ok() && format != nullptr && format->Knows(log_path)) {
     status = ReadRecords(log_path, side, log, *format, facts);
   }

@@ -11,12 +11,14 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <utility>
 
+#include "src/base/align.h"
 #include "src/base/assert.h"
 #include "src/base/crc32c.h"
 #include "src/base/file_size_limit.h"
@@ -224,6 +226,7 @@ SideHeader SideFile::HeaderOfNoLog(dev_t device) const {
   const std::string& boot_id = BootId();
   std::memcpy(header.boot_id, boot_id.data(),
               std::min(boot_id.size(), sizeof(header.boot_id) - 1));
+  header.file_system = FileSystemIdOf(path_);
   header.log_device = device;
   header.mount_epoch = MountEpochOf(device);
   header.generation = NextGeneration();
@@ -248,8 +251,16 @@ void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   header.log_name =
       NameHashOf(path_.substr(0, path_.size() - (sizeof(kSideSuffix) - 1)));
   header.origin = origin;
+  header.sum_begin = origin + AlignDown(end - origin, buffer_bytes_);
   WriteHeader(header);
-  std::memset(memory_ + kSideProofsAt, 0, kSideProofs * sizeof(SideProof));
+  std::memset(memory_ + kSideSumsAt, 0, kSideSums * sizeof(SideSum));
+  {
+    const std::lock_guard<std::mutex> lock(sum_mutex_);
+    summed_end_ = header_.sum_begin;
+    sum_ = header_.checksum;
+    Sum(end);
+    NoteSum();
+  }
   // relaxed: published by the next line.
   Word(kSideWrittenAt)->store(SealWord(end), std::memory_order_relaxed);
   Word(kSideFilledAt)->store(SealWord(end), std::memory_order_relaxed);
@@ -279,44 +290,54 @@ void SideFile::Disarm() {
   is_armed_ = false;
 }
 
-void SideFile::PublishFilled(uint64_t end) {
-  std::atomic<uint64_t>* word = Word(kSideFilledAt);
-  // relaxed: the value only decides whether ours is newer.
-  uint64_t seen = word->load(std::memory_order_relaxed);
-  // [S2] release: the writers' bytes, acquired by the caller through [R2],
-  // before the promise. A chain of read-modify-writes, so a reader of the last
-  // one has the bytes of all. seq_cst besides: see Drainer::WakeIfAsleep.
-  while ((seen & kMaxSealedOffset) < end &&
-         !word->compare_exchange_weak(seen, SealWord(end),
-                                      std::memory_order_seq_cst,
-                                      std::memory_order_relaxed)) {
+// Takes what is in the ring up to `end` into the running sum.
+// REQUIRES: sum_mutex_.
+void SideFile::Sum(uint64_t end) {
+  while (summed_end_ < end) {
+    const uint64_t at = (summed_end_ - header_.origin) % SideRingBytes(header_);
+    const uint64_t bytes =
+        std::min(end - summed_end_, SideRingBytes(header_) - at);
+    sum_ = Crc32c(ring() + at, static_cast<size_t>(bytes), sum_);
+    summed_end_ += bytes;
   }
 }
 
-// What an older proof says stays true, so it is written over in turn: a kill
-// leaves the one that goes with the word.
-void SideFile::Prove(uint64_t end) {
-  const uint64_t bytes = SideProofBytes(header_, end);
-  const uint64_t at = end - bytes - header_.origin;
-  const size_t slot = kSideProofsAt + next_proof_ * sizeof(SideProof);
-  next_proof_ = (next_proof_ + 1) % kSideProofs;
-  const uint64_t crc =
-      Crc32c(ring() + at % SideRingBytes(header_), static_cast<size_t>(bytes));
-  // relaxed: the words that count are published by [S3].
-  Word(slot + offsetof(SideProof, offset))
-      ->store(end, std::memory_order_relaxed);
-  Word(slot + offsetof(SideProof, crc32c))
-      ->store(crc, std::memory_order_relaxed);
+// In turn, so that a kill leaves the one that goes with the word.
+// REQUIRES: sum_mutex_.
+void SideFile::NoteSum() {
+  const size_t slot = kSideSumsAt + next_sum_ * sizeof(SideSum);
+  next_sum_ = (next_sum_ + 1) % kSideSums;
+  // relaxed, both: published by [S2].
+  Word(slot + offsetof(SideSum, offset))
+      ->store(summed_end_, std::memory_order_relaxed);
+  Word(slot + offsetof(SideSum, crc32c))
+      ->store(sum_, std::memory_order_relaxed);
+}
+
+void SideFile::SumUpTo(uint64_t end) {
+  const std::lock_guard<std::mutex> lock(sum_mutex_);
+  Sum(end);
+}
+
+void SideFile::PublishFilled(uint64_t end) {
+  const std::lock_guard<std::mutex> lock(sum_mutex_);
+  std::atomic<uint64_t>* const word = Word(kSideFilledAt);
+  // relaxed: stored under the same mutex.
+  if ((word->load(std::memory_order_relaxed) & kMaxSealedOffset) >= end) {
+    return;
+  }
+  Sum(end);
+  // Else the sum of `end` is gone, and the file has all that is below it.
+  if (summed_end_ == end) {
+    NoteSum();
+  }
+  // [S2] release: the sum, and the writers' bytes, acquired by the caller
+  // through [R2] or by the one who summed them, before the promise. seq_cst
+  // besides: see Drainer::WakeIfAsleep.
+  word->store(SealWord(end), std::memory_order_seq_cst);
 }
 
 void SideFile::PublishWritten(uint64_t end) {
-  if ((Word(kSideWrittenAt)->load(std::memory_order_relaxed) &
-       kMaxSealedOffset) == end) {
-    return;  // its buffer may be gone
-  }
-  if (end > header_.origin) {
-    Prove(end);
-  }
   // [S3] release: the completion that was reaped before the word; and the word
   // is there before the slot's Recycle [R3] lets anybody overwrite its bytes.
   Word(kSideWrittenAt)->store(SealWord(end), std::memory_order_release);

@@ -12,8 +12,13 @@
 // a full disk has no block would kill the process. Pages are not touched
 // before they are used.
 //
-// THREADS: PublishFilled, PublishWritten, filled(), ring(): any. All else: one
-// thread, with no other call beside it.
+// With each promise goes a sum of the stream (SideSum), so that after a reboot
+// or a mount, or beside a copy, nobody has to guess whether the ring's bytes
+// are the ones that were promised. Invariant: bytes leave the ring only when
+// they are in the running sum.
+//
+// THREADS: PublishFilled, SumUpTo, PublishWritten, filled(), ring(): any. All
+// else: one thread, with no other call beside it.
 
 #ifndef URINGFS_SIDE_SIDE_FILE_H_
 #define URINGFS_SIDE_SIDE_FILE_H_
@@ -21,6 +26,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "src/base/file_identity.h"
@@ -61,8 +67,8 @@ class SideFile {
   Status Remove();
 
   // From here on the log's stream is file[0, end) and what is published.
-  // REQUIRES: not armed; the ring starts at `origin` and has the stream from
-  // there to `end`.
+  // REQUIRES: not armed; the ring starts at `origin` and has of the buffer in
+  // which `end` lies what is below `end`.
   void Arm(const FileIdentity& log, uint64_t origin, uint64_t end);
   // Makes durable that there is this side file, under its name, and whose it
   // is: what the next boot goes by. REQUIRES: armed. Errors: those of msync
@@ -75,11 +81,12 @@ class SideFile {
   // Flush has promised the stream below `end`; never goes back.
   // REQUIRES: the caller has acquired the bytes of all writers below it.
   void PublishFilled(uint64_t end);
-  // The file has the stream below `end`. REQUIRES: one caller at a time; the
-  // ring's memory in front of `end`, in its buffer, was not given away, and is
-  // not before the return.
+  // The ring is about to lose what is below `end`. REQUIRES: as above.
+  void SumUpTo(uint64_t end);
+  // The file has the stream below `end`. REQUIRES: one caller at a time.
   void PublishWritten(uint64_t end);
-  // Takes back what lies behind `end`. REQUIRES: no other call beside it.
+  // Takes back what lies behind `end`, and has no sum then. REQUIRES: no other
+  // call beside it.
   void CutFilled(uint64_t end);
   uint64_t filled() const;
 
@@ -94,7 +101,8 @@ class SideFile {
   SideHeader HeaderOfNoLog(dev_t device) const;
   void WriteHeader(SideHeader header);
   bool IsInPlace() const;
-  void Prove(uint64_t end);
+  void Sum(uint64_t end);
+  void NoteSum();
   std::atomic<uint64_t>* Word(size_t at) const;
 
   const int fd_;
@@ -104,7 +112,13 @@ class SideFile {
   char* memory_ = nullptr;
   bool is_armed_ = false;
   SideHeader header_ = {};  // as it was written
-  size_t next_proof_ = 0;
+
+  std::mutex sum_mutex_;
+  // All guarded by sum_mutex_. The running sum, of the stream below
+  // `summed_end_`.
+  uint64_t summed_end_ = 0;
+  uint32_t sum_ = 0;
+  size_t next_sum_ = 0;
 };
 
 }  // namespace uringfs

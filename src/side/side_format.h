@@ -8,7 +8,8 @@
 //   1024  state             kSideLive or kSideIdle
 //   1088  written           sealed word: the file has the stream below it
 //   1152  filled            sealed word: Flush has promised the stream below it
-//   1216  two proofs      of `written`, written in turn in front of it
+//   1216  two sums        of the stream below `filled`, written in turn in
+//                         front of it
 //   4096  the ring          slot i at kSideRingOffset + i * buffer_bytes;
 //                           stream offset x lies in slot
 //                           ((x - origin) / buffer_bytes) % buffers_count
@@ -33,22 +34,20 @@ namespace uringfs {
 
 inline constexpr char kSideSuffix[] = ".uringfs";
 inline constexpr char kSideMagic[8] = {'u', 'r', 'i', 'n', 'g', 'f', 's', '\n'};
-inline constexpr uint32_t kSideVersion = 2;
+inline constexpr uint32_t kSideVersion = 3;
 inline constexpr size_t kSideStateAt = 1024;
 inline constexpr size_t kSideWrittenAt = 1088;
 inline constexpr size_t kSideFilledAt = 1152;
-inline constexpr size_t kSideProofsAt = 1216;
+inline constexpr size_t kSideSumsAt = 1216;
 inline constexpr size_t kSideRingOffset = 4096;
 
-// What the file has in front of an offset that was `written`, so that a copy of
-// both files can prove that they belong together when the ring has no byte left
-// that the file has as well.
-struct SideProof {
-  uint64_t offset;
-  uint64_t crc32c;  // of up to kSideProofBytes in front of it, in its buffer
+// What log and ring have to add up to: the proof that both are as their owner
+// left them, and belong together.
+struct SideSum {
+  uint64_t offset;  // a `filled`
+  uint64_t crc32c;  // of the stream [sum_begin, offset), begun with `checksum`
 };
-inline constexpr uint64_t kSideProofBytes = 512;
-inline constexpr size_t kSideProofs = 2;
+inline constexpr size_t kSideSums = 2;
 
 // Far from each other in bits: no small damage makes one of the other.
 inline constexpr uint64_t kSideIdle = 0;
@@ -57,9 +56,10 @@ inline constexpr uint64_t kSideLive = 0x6c69766521d3a5f1;
 struct SideHeader {
   char magic[8];
   uint32_t version;
-  uint32_t checksum;    // SideChecksum()
-  char boot_id[40];     // text of the kernel's boot id, zero-padded
-  uint64_t log_device;  // st_dev and st_ino of the log
+  uint32_t checksum;     // SideChecksum(); no two lives have the same
+  char boot_id[40];      // text of the kernel's boot id, zero-padded
+  uint64_t file_system;  // FileSystemIdOf() it; its device may change
+  uint64_t log_device;   // st_dev and st_ino of the log
   uint64_t log_inode;
   // When the log was made, in nanoseconds; 0 where the file system does not
   // know. Inode numbers are used again.
@@ -68,23 +68,17 @@ struct SideHeader {
   uint64_t mount_epoch;  // MountEpochOf() the log's device; 0: not known
   uint64_t generation;   // another one each time the file goes live
   uint64_t origin;       // stream offset where buffer 0 begins; aligned
+  uint64_t sum_begin;    // where the sums begin; not below origin
   uint64_t owner_start;  // start time of the owner, /proc/<pid>/stat field 22
   uint32_t owner_pid;
   uint32_t buffer_bytes;  // as in LogOptions
   uint32_t buffers_count;
   uint32_t zero;
 };
-static_assert(sizeof(SideHeader) == 136 && sizeof(SideHeader) < kSideStateAt);
+static_assert(sizeof(SideHeader) == 152 && sizeof(SideHeader) < kSideStateAt);
 
 inline uint64_t SideRingBytes(const SideHeader& header) {
   return uint64_t{header.buffer_bytes} * header.buffers_count;
-}
-
-// How many bytes the proof of `written` is of. REQUIRES: written > origin.
-inline uint64_t SideProofBytes(const SideHeader& header, uint64_t written) {
-  const uint64_t last = written - header.origin - 1;
-  const uint64_t in_buffer = last % header.buffer_bytes + 1;
-  return in_buffer < kSideProofBytes ? in_buffer : kSideProofBytes;
 }
 
 inline std::string SidePathOf(const std::string& log_path) {

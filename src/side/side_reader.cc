@@ -124,11 +124,13 @@ std::string HeaderComplaint(const SideHeader& header, uint64_t file_bytes) {
 std::string WordsComplaint(const Side& side, const SidePage& page,
                            SideWords* words) {
   const uint64_t origin = side.header.origin;
+  const uint64_t sum_begin = side.header.sum_begin;
   if (!UnsealWord(page.written, &words->written) ||
       !UnsealWord(page.filled, &words->filled)) {
     return "its state is damaged (seal)";
   }
-  const bool fits = words->written >= origin && words->filled >= origin &&
+  const bool fits = sum_begin >= origin && words->written >= sum_begin &&
+                    words->filled >= sum_begin &&
                     words->filled <= side.BeginOf(side.SeqOf(words->written)) +
                                          SideRingBytes(side.header);
   return fits ? ""
@@ -241,7 +243,7 @@ Status ReadContent(const std::string& log_path, Side* side) {
     return BeGarbled(side, std::move(complaint));
   }
   const int unread =
-      side->file.ReadExactly(kSideProofsAt, sizeof(side->proofs), side->proofs);
+      side->file.ReadExactly(kSideSumsAt, sizeof(side->sums), side->sums);
   if (unread != 0) {
     return Status::FromErrno(unread, "read the side file", side->path);
   }

@@ -58,7 +58,7 @@ struct Side {
   SideHeader header = {};
   // kLive:
   SideWords words;
-  SideProof proofs[kSideProofs] = {};
+  SideSum sums[kSideSums] = {};
 
   uint64_t SeqOf(uint64_t offset) const {
     return (offset - header.origin) / header.buffer_bytes;

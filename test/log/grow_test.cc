@@ -284,6 +284,8 @@ TEST_F(GrowTest, AKillAtAnyInstantLeavesWhatFlushPromised) {
       if (!random.OneIn(3)) {
         ASSERT_TRUE(log->Flush().ok());
         promised = at;
+        ASSERT_TRUE(!Exists(side_) || !SideImage(path_).is_live() ||
+                    SideImage(path_).HasSumOf(stream.substr(0, at)));
       }
       if (random.OneIn(8)) {
         ASSERT_TRUE(log->Sync().ok());

@@ -95,10 +95,12 @@ TEST_F(SharedRingOnFake, AKillAtAnyInstantLeavesWhatFlushPromised) {
       if (!random.OneIn(3)) {
         ASSERT_TRUE(log->Flush().ok());
         promised = at;
+        ASSERT_TRUE(SideImage(path_).HasSumOf(stream.substr(0, at)));
       }
       if (random.OneIn(8)) {
         ASSERT_TRUE(log->Sync().ok());
         promised = at;
+        ASSERT_TRUE(SideImage(path_).HasSumOf(stream.substr(0, at)));
       }
       if (random.OneIn(10)) {
         std::this_thread::sleep_for(std::chrono::milliseconds(9));
@@ -285,6 +287,8 @@ TEST_F(SharedRingOnFake, ManyWritersAndFlushers) {
   for (std::thread& thread : threads) {
     thread.join();
   }
+  ASSERT_TRUE(log->WriteOut().ok());
+  EXPECT_TRUE(SideImage(path_).HasSumOf(disk->Image().substr(0, log->size())));
   ASSERT_TRUE(log->Close().ok());
 }
 

@@ -23,6 +23,7 @@
 
 #include "gtest/gtest.h"
 #include "uringfs/recovery.h"
+#include "uringfs/rocksdb_wal.h"
 
 namespace uringfs::test {
 namespace {
@@ -70,6 +71,7 @@ struct Totals {
   uint64_t keys = 0;
   uint64_t torn = 0;
   uint64_t side_files_left = 0;  // kills behind which there was one
+  uint64_t copies = 0;           // of log and side file that were whole
   std::map<std::string, int> rounds;
 };
 
@@ -150,6 +152,34 @@ class Round {
       ring_is_shared_ = true;
       ++totals_->side_files_left;
     }
+    CheckCopies();
+  }
+
+  // What a process leaves proves itself, wherever it is found.
+  void CheckCopies() {
+    for (const std::string& dir : Dirs()) {
+      for (const std::string& name : NamesIn(dir)) {
+        if (std::filesystem::exists(SideFilePath(dir + "/" + name))) {
+          CheckCopy(dir + "/" + name);
+        }
+      }
+    }
+  }
+
+  void CheckCopy(const std::string& log) {
+    const TempDir copies;
+    const std::string copy =
+        copies.File(std::filesystem::path(log).filename().string());
+    std::filesystem::copy_file(log, copy);
+    std::filesystem::copy_file(SideFilePath(log), SideFilePath(copy));
+    SideFileInfo info;
+    const Status status = InspectLog(copy, &RocksDbWal(), &info);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    totals_->copies += info.state == SideState::kWhole ? 1 : 0;
+    // But one whose log has no byte yet.
+    EXPECT_TRUE(info.state != SideState::kUnusable ||
+                info.reason.find("no bytes in common") != std::string::npos)
+        << info.reason;
   }
 
   bool WaitForEntries(const ChildProcess& child, uint64_t count) {
@@ -271,6 +301,7 @@ void Report(const Totals& totals) {
   record("writers_killed", totals.writers);
   record("reopeners_killed", totals.reopeners);
   record("kills_that_left_side_files", totals.side_files_left);
+  record("copies_that_were_whole", totals.copies);
   record("keys_checked", totals.keys);
   record("torn_records_refused_by_absolute", totals.torn);
   for (const auto& [name, rounds] : totals.rounds) {

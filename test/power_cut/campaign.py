@@ -101,7 +101,7 @@ class Campaign:
         folder = self.memory / f"recording{next(self.numbers)}"
         folder.mkdir()
         base = folder / "base"
-        recording.make_file_system(life.fs, base)
+        recording.make_file_system(life.fs, life.births, base)
         before = None
         if "recut" in life.flags:
             before = self.first_cut(life, base, folder)

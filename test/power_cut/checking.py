@@ -72,8 +72,7 @@ class Checker:
         command = preload + [
             self.tools.program("open_db"), f"--db={database}",
             f"--mode={variant.mode}", f"--seed={life.seed}",
-            f"--threads={life.threads}",
-            f"--write_buffer_bytes={life.write_buffer_bytes}"]
+            *life.shared_flags]
         if variant.who == "recover":
             return ["sh", "-c", '"$0" recover "$1" >&2; shift; exec "$@"',
                     self.tools.tool, database] + command

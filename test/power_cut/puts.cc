@@ -9,6 +9,12 @@
 #include <memory>
 #include <string_view>
 
+#include "gflags/gflags.h"
+
+// Of whoever puts and whoever checks.
+DEFINE_uint64(value_bytes, 6000, "a value has at most so many");
+DEFINE_bool(compressed_wals, false, "of RocksDB, with zstd");
+
 namespace uringfs::power_cut {
 namespace {
 
@@ -21,11 +27,11 @@ uint64_t NextNumber(uint64_t* state) {
   return mixed ^ (mixed >> 31);
 }
 
-// 10 to 6000 bytes. Each eighth has zeros in its middle, as a sector that was
+// 10 bytes or more. Each eighth has zeros in its middle, as a sector that was
 // never written has.
 std::string Filler(uint64_t seed, size_t thread, uint64_t index) {
   uint64_t state = seed ^ (thread << 48) ^ (index * 2654435761);
-  const size_t length = 10 + NextNumber(&state) % 5991;
+  const size_t length = 10 + NextNumber(&state) % (FLAGS_value_bytes - 9);
   const bool zeros = NextNumber(&state) % 8 == 0;
   std::string filler(length, '\0');
   for (size_t at = 0; at < length; ++at) {
@@ -150,6 +156,8 @@ rocksdb::Options MakeOptions(size_t write_buffer_bytes,
   options.max_background_jobs = 2;
   options.max_write_buffer_number = 4;
   options.keep_log_file_num = 20;
+  options.wal_compression =
+      FLAGS_compressed_wals ? rocksdb::kZSTD : rocksdb::kNoCompression;
   using Mode = rocksdb::WALRecoveryMode;
   if (recovery_mode == "tolerate") {
     options.wal_recovery_mode = Mode::kTolerateCorruptedTailRecords;

@@ -1,9 +1,11 @@
 # Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 """A life of a database on a disk whose writes and flushes are logged."""
 
+import ctypes
 import dataclasses
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 import threading
@@ -12,6 +14,8 @@ import time
 import device_log
 
 IMAGE_BYTES = 64 << 20
+LIBC = ctypes.CDLL(None)
+SYNC_FILE_RANGE_WRITE = 2
 
 # Flags of power_cut_workload. `kills`: lives before the last, each killed.
 # `recut`: the life begins on a disk that is left of another one.
@@ -28,6 +32,9 @@ WORKLOADS = {
               "write_buffer_bytes": 256 << 10},
     "unsynced": {"sync_every": 0, "puts": 450,
                  "write_buffer_bytes": 512 << 10},
+    "laps": {"sync_every": 20, "puts": 200, "value_bytes": 40000,
+             "write_buffer_bytes": 2 << 20},
+    "packed": {"sync_every": 20, "puts": 450, "compressed_wals": "true"},
 }
 
 
@@ -62,6 +69,8 @@ class Life:
     delay_us: int
     pause_us: int
     syncfs: bool
+    births: bool = True  # of the file system: it knows when files were made
+    writeback: bool = False  # of side files, now and then, and no flush
     lie: bool = False
     boot: str = ""  # id that the writer sees; empty: the machine's own
 
@@ -74,13 +83,19 @@ class Life:
         return self.flags.get("threads", 1)
 
     @property
-    def write_buffer_bytes(self):
-        return self.flags.get("write_buffer_bytes", 4 << 20)
+    def shared_flags(self):
+        """Of the programs that put and that check."""
+        flags = {name: self.flags[name]
+                 for name in ("threads", "write_buffer_bytes", "value_bytes",
+                              "compressed_wals") if name in self.flags}
+        return [f"--{name}={value}" for name, value in flags.items()]
 
     def __str__(self):
         return (f"{self.workload} on {self.fs}, {self.uri or 'posix'}, seed "
                 f"{self.seed}, delay {self.delay_us} us, pause "
-                f"{self.pause_us} us{', syncfs' if self.syncfs else ''}")
+                f"{self.pause_us} us{', syncfs' if self.syncfs else ''}"
+                f"{', writeback' if self.writeback else ''}"
+                f"{'' if self.births else ', no births'}")
 
 
 def draw_life(fs, workload, seed, preextend, random, lie=False):
@@ -93,7 +108,9 @@ def draw_life(fs, workload, seed, preextend, random, lie=False):
                f"&wal_ring_after_bytes={ring_after}"
                f"&wal_buffer_bytes={buffers}")
     return Life(fs, workload, seed, uri, random.choice((0, 100, 500)),
-                random.choice((0, 0, 300)), random.random() < 0.4, lie)
+                random.choice((0, 0, 300)), random.random() < 0.4,
+                fs != "ext4" or random.random() < 0.75,
+                random.random() < 0.5, lie)
 
 
 def environment(tools, uri):
@@ -126,15 +143,31 @@ def run(command, **more):
     return result.stdout.strip()
 
 
-def make_file_system(fs, path):
+def make_file_system(fs, births, path):
     """A new image."""
     with open(path, "wb") as file:
         file.truncate(IMAGE_BYTES)
     if fs == "ext4":
         run(["mkfs.ext4", "-q", "-F", "-b", "4096", "-J", "size=4", "-E",
-             "lazy_itable_init=0,lazy_journal_init=0,nodiscard", path])
+             "lazy_itable_init=0,lazy_journal_init=0,nodiscard", "-I",
+             "256" if births else "128", path])
     else:  # smaller than mkfs.xfs would make one for a user
         run(["mkfs.xfs", "-q", "--unsupported", "-K", path])
+
+
+def write_back(path, choose):
+    """Some pages of a file, if it is still there."""
+    try:
+        with open(path, "rb") as file:
+            pages = max(1, os.fstat(file.fileno()).st_size // 4096)
+            first = choose.choice((0, 1, choose.randrange(pages)))
+            count = choose.choice((1, 8, pages))
+            LIBC.sync_file_range(file.fileno(),
+                                 ctypes.c_long(first * 4096),
+                                 ctypes.c_long(count * 4096),
+                                 SYNC_FILE_RANGE_WRITE)
+    except FileNotFoundError:
+        pass
 
 
 class Recording:
@@ -194,10 +227,13 @@ class Recording:
                    f"--lie={'true' if life.lie else 'false'}"]
         command += [f"--{name}={value}" for name, value in flags.items()]
         ended = threading.Event()
-        syncer = threading.Thread(target=self._sync_now_and_then,
-                                  args=(ended,))
-        if life.syncfs:
-            syncer.start()
+        helpers = [threading.Thread(target=target, args=(ended,))
+                   for wanted, target in (
+                       (life.syncfs, self._sync_now_and_then),
+                       (life.writeback, self._write_back_now_and_then))
+                   if wanted]
+        for helper in helpers:
+            helper.start()
         try:
             for number in range(kills + 1):
                 last = number == kills
@@ -212,8 +248,8 @@ class Recording:
                 self._check_way(result.stderr)
         finally:
             ended.set()
-            if life.syncfs:
-                syncer.join()
+            for helper in helpers:
+                helper.join()
 
     def _check_way(self, errors):
         text = (self.disk / "db/LOG").read_text(errors="replace")
@@ -224,6 +260,14 @@ class Recording:
     def _sync_now_and_then(self, ended):
         while not ended.wait(0.15):
             subprocess.run(["sync", "-f", self.disk], check=False)
+
+    def _write_back_now_and_then(self, ended):
+        """As the kernel does with pages that are old: some of a side file's,
+        in any order, and nothing is flushed."""
+        choose = random.Random(self.life.seed)
+        while not ended.wait(choose.choice((0.001, 0.004, 0.02))):
+            for path in (self.disk / "db").glob("*.log.uringfs"):
+                write_back(path, choose)
 
     def _unmount(self):
         if self.mounted:

@@ -66,33 +66,65 @@ TEST_F(ContentTest, AnotherMountThatLostNothing) {
   ExpectAllIsThere();
 }
 
-// At the begin of a buffer the two have no byte in common: there is a proof.
+// The sum is of bytes of both, also where the ring has none of the log's.
 TEST_F(ContentTest, ACopyAtTheBeginOfABuffer) {
   built_.written = AlignDown(built_.written, built_.buffer_bytes);
-  built_.Prepare();
-  const uint64_t bytes = SideProofBytes(built_.header, built_.written);
-  EXPECT_EQ(bytes, kSideProofBytes);
-  const std::string before =
-      built_.Bytes(built_.written - bytes, built_.written);
-  built_.proof = {built_.written, Crc32c(before.data(), before.size())};
-  built_.WriteSide();
+  built_.Build();
   Replace(built_.log_path);
   ExpectAllIsThere();
-  // Of other bytes: the log of another database.
-  built_.Prepare();
-  built_.proof.crc32c ^= 1;
-  built_.WriteSide();
-  ExpectUnusable("");
+  built_.Build();
+  WriteWholeFile(built_.log_path, NumberedLog('b').substr(0, built_.written),
+                 0644);
+  ExpectUnusable("not what was promised");
   Replace(built_.log_path);
-  ExpectUnusable("");
-  // Of another offset, as a machine may leave it that goes down.
-  built_.proof = {built_.written - 1, 0};
-  built_.Prepare();
-  built_.WriteSide();
+  ExpectUnusable("not what was promised");
+}
+
+// Nothing of the log is in the sum: it may be another one's.
+TEST_F(ContentTest, ACopyOfALogThatHasNothingYet) {
+  built_.written = 0;
+  built_.filled = EndOf(built_.Bytes(0, 10000)).offset;
+  built_.Build();
   ExpectAllIsThere();
   built_.Build();
   Replace(built_.log_path);
   ExpectUnusable("no bytes in common");
+}
+
+// As an owner leaves it that had to take back a promise.
+TEST_F(ContentTest, WithoutASum) {
+  built_.has_sum = false;
+  built_.Build();
+  ExpectAllIsThere();
+  built_.Prepare();
+  built_.FlipBit(built_.written);
+  built_.WriteSide();
+  ExpectUnusable("not what was promised");
+  built_.Build();
+  Replace(built_.log_path);
+  ExpectUnusable("not what was promised");
+}
+
+// What the sum is not of: the log had these bytes before it had a side file.
+TEST_F(ContentTest, ADamageInFrontOfTheSum) {
+  const uint64_t behind = EndOf(built_.Bytes(0, 50000)).offset;
+  for (const uint64_t at : {behind - 1, behind}) {
+    SCOPED_TRACE(at);
+    built_.Prepare();
+    built_.header.sum_begin = behind;
+    built_.BeOfAnotherMount();
+    built_.WriteSide();
+    std::string log = built_.Bytes(0, built_.written);
+    log[at] = static_cast<char>(log[at] ^ 1);
+    WriteWholeFile(built_.log_path, log, 0644);
+    ExpectLog(log);
+    built_.Prepare();
+    built_.header.sum_begin = behind;
+    built_.Sign();
+    built_.WriteSide();
+    WriteWholeFile(built_.log_path, log, 0644);
+    ExpectUnusable("not what was promised");
+  }
 }
 
 // ---- what does not fit
@@ -102,9 +134,9 @@ TEST_F(ContentTest, AByteOfTheRingIsAnotherOne) {
     built_.Prepare();
     built_.FlipBit(at);
     built_.WriteSide();
-    ExpectUnusable("not whole records");
+    ExpectUnusable("not what was promised");
     Replace(built_.log_path);
-    ExpectUnusable("not whole records");
+    ExpectUnusable("not what was promised");
   }
 }
 
@@ -137,10 +169,9 @@ TEST_F(ContentTest, ALogThatEndsWithinARecord) {
   built_.filled -= 5;
   built_.Build();
   ExpectAllIsThere();
-  // Where nothing proves that they are as they were left.
   built_.Build();
   Replace(built_.log_path);
-  ExpectUnusable("not whole records");
+  ExpectAllIsThere();
 }
 
 // ---- what was written behind `filled`, or by somebody else
@@ -195,43 +226,78 @@ TEST_F(ContentTest, ALaterLogThatHasGoneOnWithoutTheRing) {
 
 // ---- what a file system loses that goes down
 
-// Both were given another name, and then the machine was started.
+// Both were given another name, and perhaps the machine was started.
 TEST_F(ContentTest, BothHaveAnotherName) {
-  built_.Prepare();
-  built_.header.log_name = NameHashOf(dir_.File("000006.log"));
-  built_.header.log_birth = BirthOf(AT_FDCWD, built_.log_path, 0);
-  built_.BeOfAnotherBoot();
-  built_.WriteSide();
-  ExpectUnusable("give both files their names back");
+  const uint64_t whole = built_.written;
+  for (const bool is_other_boot : {false, true}) {
+    for (const uint64_t written : {whole, uint64_t{0}}) {
+      built_.written = written;
+      built_.filled = EndOf(built_.Bytes(0, written + 10000)).offset;
+      built_.Prepare();
+      built_.header.log_name = NameHashOf(dir_.File("000006.log"));
+      built_.header.log_birth = BirthOf(AT_FDCWD, built_.log_path, 0);
+      is_other_boot ? built_.BeOfAnotherBoot() : built_.Sign();
+      built_.WriteSide();
+      written > 0 ? ExpectAllIsThere()
+                  : ExpectUnusable("give both files their names back");
+    }
+  }
 }
 
-// RocksDB flushes within records too. Nothing was lost, and what nobody has
-// acknowledged need not be there.
+// Without births the next log may have the number of the one before.
+TEST_F(ContentTest, TheInodeNumberOfAnEarlierLog) {
+  built_.written = 0;
+  built_.filled = EndOf(built_.Bytes(0, 10000)).offset;
+  built_.Prepare();
+  built_.header.log_name = NameHashOf(dir_.File("000006.log"));
+  built_.BeOfAnotherMount();
+  built_.WriteSide();
+  ExpectLog("");
+}
+
+// RocksDB flushes within records too. Nothing was lost.
 TEST_F(ContentTest, AnotherMountAndAFlushWithinARecord) {
-  const uint64_t whole = built_.filled;
+  built_.filled += 10;
   for (const bool is_other_boot : {false, true}) {
-    built_.filled = whole + 10;
     built_.Prepare();
     is_other_boot ? built_.BeOfAnotherBoot() : built_.BeOfAnotherMount();
     built_.WriteSide();
-    ExpectLog(built_.Bytes(0, whole));
-    EXPECT_TRUE(ReadWholeFile(built_.side_path() + ".kept" +
-                              (is_other_boot ? "2" : "1")) ==
-                built_.side_bytes());
+    ExpectAllIsThere();
   }
 }
 
 // The side file goes from log to log. On the disk its words are the new log's,
-// and its ring is the earlier one's still.
+// and its ring is the earlier one's still: records of the same lengths.
 TEST_F(ContentTest, TheRingOfAnEarlierLog) {
   built_.written = 0;
-  built_.filled = EndOf(built_.Bytes(0, 10000)).offset + 20;
+  built_.filled = EndOf(built_.Bytes(0, 10000)).offset;
   built_.Prepare();
   built_.BeOfAnotherMount();
+  const std::string earlier = NumberedLog('e').substr(0, built_.filled);
+  built_.ring.replace(0, earlier.size(), earlier);
   built_.WriteSide();
   ExpectLog("");
-  EXPECT_TRUE(ReadWholeFile(built_.side_path() + ".kept1") ==
-              built_.side_bytes());
+  EXPECT_TRUE(ReadWholeFile(built_.side_path() + ".kept1") != "");
+}
+
+// Of an earlier lap of the same log, in one block only, within a record.
+TEST_F(ContentTest, ABlockOfALapBefore) {
+  test::WalWriter log;
+  for (char salt = 'a'; salt < 'z'; ++salt) {
+    log.Add(std::string(8, '\1') + std::string(100000, salt));
+  }
+  built_.stream = log.bytes();
+  built_.buffer_bytes = 65536;
+  built_.written = 900000;
+  built_.filled = EndOf(built_.Bytes(0, 1100000)).offset;
+  built_.Prepare();
+  built_.BeOfAnotherMount();
+  const uint64_t lap = built_.ring_bytes();
+  const uint64_t block = AlignDown(built_.filled, 32768) - 32768;
+  built_.ring.replace(block % lap, 32768,
+                      built_.Bytes(block - lap, block - lap + 32768));
+  built_.WriteSide();
+  ExpectLog(built_.Bytes(0, EndOf(built_.Bytes(0, built_.written)).offset));
 }
 
 // Copied while it was written: no other machine makes that a power loss.
@@ -242,19 +308,6 @@ TEST_F(ContentTest, ACopyThatLacksSomethingOnAnotherMachine) {
   WriteWholeFile(built_.log_path, built_.Bytes(0, built_.written - 1), 0644);
   Replace(built_.log_path);
   ExpectUnusable("put the right one back");
-}
-
-// The ring is older than its words, and ends in a record of then.
-TEST_F(ContentTest, AnUnfinishedRecordOfALapBefore) {
-  built_.filled = EndOf(built_.Bytes(0, 130000)).offset + 20;
-  built_.Prepare();
-  built_.BeOfAnotherMount();
-  // The number of the record it ends in.
-  const uint64_t number_at = built_.filled - 20 + 7;
-  built_.ring[number_at % built_.ring_bytes()] = 1;
-  built_.ring[(number_at + 1) % built_.ring_bytes()] = 0;
-  built_.WriteSide();
-  ExpectLog(built_.Bytes(0, EndOf(built_.Bytes(0, built_.written)).offset));
 }
 
 // What the file system may have lost is not there; but what is left of it is
@@ -282,6 +335,43 @@ TEST_F(ContentTest, TheSideFileIsOlderThanItsLog) {
   ExpectLog(built_.stream);
 }
 
+// A copy made later, or of one that lost the ring: the log has it all.
+TEST_F(ContentTest, TheLogHasAllAndTheRingIsOfAnyTime) {
+  const bool both[] = {false, true};
+  for (const bool is_copy : both) {
+    for (const bool goes_on : both) {
+      for (const char byte : {'x', '\0'}) {
+        built_.Prepare();
+        built_.ring.assign(built_.ring.size(), byte);
+        built_.WriteSide();
+        const std::string log =
+            built_.Bytes(0, goes_on ? built_.stream.size() : built_.filled);
+        WriteWholeFile(built_.log_path, log, 0644);
+        if (is_copy) {
+          Replace(built_.log_path);
+        }
+        ExpectLog(log);
+      }
+    }
+  }
+}
+
+// Of another database that began alike.
+TEST_F(ContentTest, TheLogHasOtherRecordsWhereTheRingFits) {
+  const uint64_t alike = EndOf(built_.Bytes(0, built_.written)).offset;
+  built_.written = alike;
+  built_.Build();
+  const std::string log =
+      built_.Bytes(0, alike) + NumberedLog('b').substr(alike);
+  for (const bool is_copy : {false, true}) {
+    WriteWholeFile(built_.log_path, log, 0644);
+    if (is_copy) {
+      Replace(built_.log_path);
+    }
+    ExpectUnusable("changed or replaced");
+  }
+}
+
 TEST_F(ContentTest, TheRingIsOlderThanItsWords) {
   built_.Prepare();
   built_.ring.assign(built_.ring.size(), '\0');
@@ -293,27 +383,29 @@ TEST_F(ContentTest, TheRingIsOlderThanItsWords) {
   built_.Prepare();
   built_.ring.assign(built_.ring.size(), '\0');
   built_.WriteSide();
-  ExpectUnusable("not whole records");
+  ExpectUnusable("not what was promised");
 }
 
 TEST_F(ContentTest, TheHeaderOfAnotherLog) {
   // A side file goes from log to log; its first page was not written since.
-  const auto prepare = [this] {
+  const std::string log = NumberedLog('b').substr(0, built_.written);
+  const auto prepare = [&] {
     built_.Prepare();
     built_.header.log_name = NameHashOf("000006.log");
     ++built_.header.log_inode;
     built_.Sign();
+    WriteWholeFile(built_.log_path, log, 0644);
   };
   prepare();
   built_.BeOfAnotherMount();
   built_.WriteSide();
-  ExpectLog(built_.Bytes(0, EndOf(built_.Bytes(0, built_.written)).offset));
+  ExpectLog(log.substr(0, EndOf(log).offset));
   prepare();
   built_.WriteSide();
   ExpectUnusable("another name");
   // A snapshot by hard links: the other name is the other log's.
   std::filesystem::create_hard_link(built_.side_path(), dir_.File("link"));
-  ExpectLog(built_.Bytes(0, built_.written));
+  ExpectLog(log);
   EXPECT_TRUE(exists(dir_.File("link")));
 }
 
@@ -396,20 +488,60 @@ TEST_F(ContentTest, AcceptOfSomethingThatCannotBeRead) {
 TEST_F(ContentTest, BytesThatAreNoRecords) {
   built_.stream = test::Payload(200000, 3);
   built_.Build();
-  ExpectLog(built_.whole());
+  ExpectAllIsThere();
   built_.Build();
   Replace(built_.log_path);
-  ExpectUnusable("its format is not known");
-  // Nothing tells whether the file system has lost some of it.
+  ExpectAllIsThere();
   for (const bool is_other_boot : {false, true}) {
     built_.Prepare();
     is_other_boot ? built_.BeOfAnotherBoot() : built_.BeOfAnotherMount();
     built_.WriteSide();
-    ExpectUnusable("format is not known");
-    const RecoveryReport report = Choose(Unusable::kAccept);
-    EXPECT_EQ(report.lost_bytes, 0u) << report.message;
-    EXPECT_TRUE(ReadWholeFile(built_.log_path) == built_.whole());
+    ExpectAllIsThere();
   }
+}
+
+TEST_F(ContentTest, BytesThatAreNoRecordsAndDoNotFit) {
+  built_.stream = test::Payload(200000, 3);
+  built_.Prepare();
+  built_.FlipBit(built_.filled - 1);
+  built_.WriteSide();
+  ExpectUnusable("not what was promised");
+  Replace(built_.log_path);
+  ExpectUnusable("not what was promised");
+  const RecoveryReport report = Choose(Unusable::kAccept);
+  EXPECT_EQ(report.lost_bytes, built_.filled - built_.written);
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) ==
+              built_.Bytes(0, built_.written));
+}
+
+// The side file on the disk is older than the log: no synced byte is cut.
+TEST_F(ContentTest, BytesThatAreNoRecordsAndGoOn) {
+  built_.stream = test::Payload(200000, 3);
+  for (const uint64_t more : {uint64_t{1}, uint64_t{50000}}) {
+    built_.Prepare();
+    built_.BeOfAnotherMount();
+    built_.WriteSide();
+    std::string log = built_.Bytes(0, built_.filled + more);
+    WriteWholeFile(built_.log_path, log, 0644);
+    ExpectLog(log);
+    // With a gap, which the ring could fill.
+    log.replace(built_.written, 10, std::string(10, '\0'));
+    built_.WriteSide();
+    WriteWholeFile(built_.log_path, log, 0644);
+    ExpectLog(log);
+    built_.Build();
+    WriteWholeFile(built_.log_path, log, 0644);
+    Replace(built_.log_path);
+    ExpectUnusable("goes on");
+  }
+}
+
+// A database that has gone on in a later log without them.
+TEST_F(ContentTest, BytesThatAreNoRecordsAndALaterLog) {
+  built_.stream = test::Payload(200000, 3);
+  WriteWholeFile(dir_.File("000009.log"), test::Payload(5000, 4));
+  built_.Build();
+  ExpectUnusable("without uringfs");
 }
 
 // By chance they look like the begin of a fragment, which is not whole.
@@ -423,17 +555,21 @@ TEST_F(ContentTest, BytesThatAreAlmostARecord) {
       built_.stream[6] = static_cast<char>(type);
       built_.written = 8192;
       built_.filled = 8192 + 700;  // less than the record would need
+      const std::string zeros_ahead(65536, '\0');
       built_.Prepare();
       built_.BeOfAnotherBoot();
       built_.WriteSide();
-      // With zeros ahead.
       WriteWholeFile(built_.log_path,
-                     built_.Bytes(0, built_.written) + std::string(65536, '\0'),
-                     0644);
-      const std::string log = ReadWholeFile(built_.log_path);
-      EXPECT_EQ(Look().state, SideState::kUnusable);
-      EXPECT_EQ(Choose(Unusable::kLeave).outcome, RecoveryOutcome::kUnusable);
-      EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
+                     built_.Bytes(0, built_.written) + zeros_ahead, 0644);
+      ExpectAllIsThere();
+      // And the ring was lost: the log is not to be cut at what is no record.
+      built_.Prepare();
+      built_.BeOfAnotherBoot();
+      built_.FlipBit(built_.written);
+      built_.WriteSide();
+      const std::string log = built_.Bytes(0, built_.written) + zeros_ahead;
+      WriteWholeFile(built_.log_path, log, 0644);
+      ExpectLog(log);
     }
   }
 }

@@ -149,6 +149,7 @@ TEST_F(RecoveryWaitTest, TheOwnerClosesTheLogAndKeepsTheFile) {
 TEST_F(RecoveryWaitTest, TheFileGoesToAnotherLog) {
   built_.Build();
   SideBuilder other(dir_.File("other.log"));
+  other.stream = std::string(20000, 'o');
   const RecoveryReport report = RecoverWhile([&] {
     other.Build();
     std::filesystem::rename(other.side_path(), built_.side_path());

@@ -64,8 +64,11 @@ class Owner {
 class RecoveryFixture : public testing::Test {
  protected:
   void ExpectRecovered(const SideBuilder& built) {
-    const uint64_t only_ring =
-        built.filled > built.written ? built.filled - built.written : 0;
+    ExpectRecovered(
+        built, built.filled > built.written ? built.filled - built.written : 0);
+  }
+
+  void ExpectRecovered(const SideBuilder& built, uint64_t only_ring) {
     const RecoveryReport report = Recover(built.log_path);
     ASSERT_EQ(report.outcome, RecoveryOutcome::kRecovered) << report.message;
     EXPECT_EQ(report.recovered_bytes, only_ring);

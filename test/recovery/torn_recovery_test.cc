@@ -90,6 +90,23 @@ TEST_F(TornRecoveryTest, TheBirthOfTheLogIsKnown) {
   ExpectCut(TornEnd());
 }
 
+// On file systems that do not know when a file was made.
+TEST_F(TornRecoveryTest, TheDeviceHasAnotherNumberAndNoBirths) {
+  PrepareFor(Torn(), &built_);
+  ++built_.header.log_device;
+  built_.header.file_system = FileSystemIdOf(built_.log_path);
+  ASSERT_NE(built_.header.file_system, 0u) << "nothing is tested here";
+  built_.BeOfAnotherMount();
+  built_.WriteSide();
+  ExpectCut(TornEnd());
+  PrepareFor(Torn(), &built_);
+  ++built_.header.log_device;
+  ++built_.header.file_system;
+  built_.BeOfAnotherMount();
+  built_.WriteSide();
+  EXPECT_EQ(RecoverTorn(built_.log_path).outcome, RecoveryOutcome::kUnusable);
+}
+
 // The words of a side file may be lost, too, and are not asked.
 TEST_F(TornRecoveryTest, TheWordsSayNothing) {
   PrepareFor(Torn(), &built_);
@@ -240,7 +257,7 @@ TEST_F(TornRecoveryTest, ALogThatIsNotItsLog) {
     built_.WriteSide();
     const RecoveryReport report = RecoverTorn(built_.log_path);
     EXPECT_EQ(report.outcome, RecoveryOutcome::kUnusable) << report.message;
-    EXPECT_THAT(report.message, HasSubstr("not whole records"));
+    EXPECT_THAT(report.message, HasSubstr("not what was promised"));
     EXPECT_TRUE(ReadWholeFile(built_.log_path) == Torn());
     EXPECT_TRUE(exists(built_.side_path()));
   }

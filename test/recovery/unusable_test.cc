@@ -77,8 +77,9 @@ TEST_F(UnusableTest, AnotherBoot) {
   built_.Prepare();
   built_.BeOfAnotherBoot();
   built_.WriteSide();
-  ExpectUnusable("format is not known");
-  // It shows that it has lost something.
+  ExpectRecovered(built_);
+  // It has lost something.
+  built_.WriteSide();
   WriteWholeFile(built_.log_path, built_.Bytes(0, built_.written - 1), 0644);
   ExpectRemoved(SideState::kOlder, "was started");
   EXPECT_TRUE(ReadWholeFile(built_.side_path() + ".kept1") ==
@@ -97,7 +98,15 @@ TEST_F(UnusableTest, TheLogWasReplacedAndHadAllBytes) {
   built_.Build();
   WriteWholeFile(dir_.File("new"), ReadWholeFile(built_.log_path));
   std::filesystem::rename(dir_.File("new"), built_.log_path);
-  ExpectRemoved(SideState::kForeign, "changed since");
+  ExpectRecovered(built_);
+}
+
+TEST_F(UnusableTest, TheLogWasReplacedByAnotherOneAndHadAllBytes) {
+  built_.written = built_.filled;
+  built_.Build();
+  WriteWholeFile(dir_.File("new"), std::string(built_.filled, 'x'));
+  std::filesystem::rename(dir_.File("new"), built_.log_path);
+  ExpectRemoved(SideState::kForeign, "was replaced");
 }
 
 TEST_F(UnusableTest, TheLogIsGoneWithItsBytes) {
@@ -128,7 +137,7 @@ TEST_F(UnusableTest, TheLogWasReplaced) {
   built_.Build();
   WriteWholeFile(dir_.File("new"), ReadWholeFile(built_.log_path));
   std::filesystem::rename(dir_.File("new"), built_.log_path);
-  ExpectUnusable("not the file it was written for");
+  ExpectRecovered(built_);
 }
 
 TEST_F(UnusableTest, TheLogHasTheInodeNumberOfAnOlderOne) {
@@ -136,7 +145,7 @@ TEST_F(UnusableTest, TheLogHasTheInodeNumberOfAnOlderOne) {
   built_.header.log_birth = 1;
   built_.Sign();
   built_.WriteSide();
-  ExpectUnusable("not the file it was written for");
+  ExpectRecovered(built_);
 }
 
 // The words went with a file system that went down; the log has more.
@@ -148,7 +157,7 @@ TEST_F(UnusableTest, TheLogIsNewerThanTheSideFile) {
     WriteWholeFile(built_.log_path,
                    test::Stream(0, built_.written) +
                        std::string(end - built_.written - 1, '\0') + "\x7f");
-    ExpectUnusable("changed since");
+    ExpectUnusable("it was changed");
   }
 }
 
@@ -158,7 +167,7 @@ TEST_F(UnusableTest, WhatLateWritesLeaveIsNoReason) {
   // More than was promised, a tail block with padding behind it.
   WriteWholeFile(built_.log_path,
                  test::Stream(0, built_.filled) + std::string(5000, '\0'));
-  ExpectRecovered(built_);
+  ExpectRecovered(built_, 0);
 }
 
 TEST_F(UnusableTest, SymbolicLinks) {
@@ -250,8 +259,8 @@ TEST_F(UnusableTest, Headers) {
     return [=](SideHeader* header) { header->*field = value; };
   };
   ExpectBadHeader("magic", [](SideHeader* header) { header->magic[7] = '\r'; });
-  ExpectBadHeader("version 3 and this build knows version 2",
-                  set(&SideHeader::version, 3u));
+  ExpectBadHeader("version 4 and this build knows version 3",
+                  set(&SideHeader::version, 4u));
   const char* const why = "makes no sense";
   ExpectBadHeader(why, set(&SideHeader::zero, 1u));
   ExpectBadHeader(why, set(&SideHeader::origin, uint64_t{4097}));
@@ -294,17 +303,17 @@ TEST_F(UnusableTest, TheLogHasChanged) {
     log[at] = static_cast<char>(log[at] ^ 1);
     WriteWholeFile(built_.log_path, log.substr(0, size));
   };
-  // The current buffer is [8192, 12288).
-  change(8192, 9000);
-  ExpectUnusable("has changed");
-  change(8999, 9000);
-  ExpectUnusable("has changed");
-  change(0, 8999);
-  ExpectUnusable("has changed");
-  change(0, 0);
-  ExpectUnusable("has changed");
-  // What lies before is not in the ring any more.
-  change(8191, 9000);
+  // The sum begins at 4096.
+  for (const size_t at : {4096, 8191, 8192, 8999}) {
+    change(at, 9000);
+    ExpectUnusable("not what was promised");
+  }
+  for (const size_t size : {8999, 0}) {
+    change(0, size);
+    ExpectUnusable("put the right one back");
+  }
+  // In front of it the log was the log, for whoever had it.
+  change(4095, 9000);
   EXPECT_EQ(Recover(built_.log_path).outcome, RecoveryOutcome::kRecovered);
 }
 
@@ -317,7 +326,9 @@ TEST_F(UnusableTest, NoChangeOfOneBitIsTakenForGood) {
   for (size_t at = 0; at < sizeof(SideHeader); ++at) {
     bytes.push_back(at);
   }
-  for (const size_t word : {kSideStateAt, kSideWrittenAt, kSideFilledAt}) {
+  for (const size_t word :
+       {kSideStateAt, kSideWrittenAt, kSideFilledAt,
+        kSideSumsAt + sizeof(SideSum) + offsetof(SideSum, crc32c)}) {
     for (size_t at = word; at < word + sizeof(uint64_t); ++at) {
       bytes.push_back(at);
     }

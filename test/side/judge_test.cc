@@ -16,6 +16,7 @@ namespace {
 
 constexpr uint64_t kWritten = 1000;
 constexpr uint64_t kFilled = 2000;
+constexpr uint64_t kSumBegin = 500;
 
 std::string Describe(const SideFacts& facts) {
   std::string text = "content " + std::to_string(int(facts.content));
@@ -27,58 +28,82 @@ std::string Describe(const SideFacts& facts) {
   add("is_its_log", facts.is_its_log);
   add("is_its_name", facts.is_its_name);
   add("is_other_boot", facts.is_other_boot);
-  add("agree", facts.agree);
-  add("has_overlap", facts.has_overlap);
+  add("log_has_all", facts.log_has_all);
+  add("sum_covers_log", facts.sum_covers_log);
+  add("goes_on", facts.goes_on);
+  add("has_other_bytes", facts.has_other_bytes);
   add("can_be_joined", facts.can_be_joined);
   add("has_format", facts.has_format);
   add("went_on_without", facts.went_on_without);
   add("distrust", !facts.distrust.empty());
-  return text + ", mount " + std::to_string(int(facts.mount)) + ", written " +
+  return text + ", mount " + std::to_string(int(facts.mount)) + ", sum " +
+         std::to_string(int(facts.sum)) + ", written " +
          std::to_string(facts.written) + ", log records end at " +
          std::to_string(facts.of_log.offset) + ", joined kind " +
-         std::to_string(int(facts.of_both.kind));
+         std::to_string(int(facts.of_both.kind)) + " at " +
+         std::to_string(facts.of_both.stopped_at);
 }
 
-// Calls `check` with all combinations of what may be known of a live one.
+constexpr Witness kWitnesses[] = {Witness::kSame, Witness::kOther,
+                                  Witness::kUnknown};
+
+SideFacts FactsOf(unsigned bits) {
+  SideFacts facts;
+  facts.content = SideContent::kLive;
+  facts.has_header = true;
+  facts.filled = kFilled;
+  facts.sum_begin = kSumBegin;
+  facts.has_log = (bits & 1) != 0;
+  facts.has_other_names = (bits & 2) != 0;
+  facts.is_its_log = (bits & 4) != 0 && facts.has_log;
+  facts.is_its_name = (bits & 8) != 0;
+  facts.is_other_boot = (bits & 16) != 0;
+  facts.log_has_all = (bits & 32) != 0;
+  facts.sum_covers_log = (bits & 64) != 0;
+  facts.can_be_joined = (bits & 128) != 0;
+  facts.has_format = (bits & 256) != 0;
+  facts.went_on_without = (bits & 512) != 0;
+  facts.distrust = (bits & 1024) != 0 ? "not to be trusted" : "";
+  facts.goes_on = (bits & 2048) != 0;
+  facts.has_other_bytes = (bits & 4096) != 0;
+  facts.log_bytes = facts.can_be_joined ? 3000 : 950;
+  return facts;
+}
+
+// Calls `check` with all combinations of what the records may be.
+template <class Check>
+void ForAllRecords(SideFacts facts, const Check& check) {
+  for (const uint64_t log_end : {uint64_t{900}, kFilled, kFilled + 300}) {
+    for (const EndKind kind : {EndKind::kClean, EndKind::kUnfinished,
+                               EndKind::kTorn, EndKind::kDamaged}) {
+      for (const uint64_t stopped_at : {kSumBegin - 1, kSumBegin + 1}) {
+        facts.of_log.offset = log_end;
+        facts.of_log.kind = kind;
+        facts.of_both.kind = kind;
+        facts.of_both.stopped_at = stopped_at;
+        facts.of_both.offset = kind == EndKind::kClean ? kFilled : stopped_at;
+        if (log_end <= facts.log_bytes) {
+          check(facts);
+        }
+      }
+    }
+  }
+}
+
+// The same with all that may be known of a live one.
 template <class Check>
 void ForAllFacts(const Check& check) {
-  const std::initializer_list<bool> both = {false, true};
-  for (unsigned bits = 0; bits < 1u << 11; ++bits) {
-    SideFacts facts;
-    facts.content = SideContent::kLive;
-    facts.has_header = true;
-    facts.has_log = (bits & 1) != 0;
-    facts.has_other_names = (bits & 2) != 0;
-    facts.is_its_log = (bits & 4) != 0 && facts.has_log;
-    facts.is_its_name = (bits & 8) != 0;
-    facts.is_other_boot = (bits & 16) != 0;
-    facts.agree = (bits & 32) != 0;
-    facts.has_overlap = (bits & 64) != 0;
-    facts.can_be_joined = (bits & 128) != 0;
-    facts.has_format = (bits & 256) != 0;
-    facts.went_on_without = (bits & 512) != 0;
-    facts.distrust = (bits & 1024) != 0 ? "not to be trusted" : "";
-    for (const Witness mount :
-         {Witness::kSame, Witness::kOther, Witness::kUnknown}) {
-      facts.mount = mount;
-      for (const uint64_t written : {kWritten, kFilled + 500}) {
-        for (const uint64_t log_end : {uint64_t{900}, kFilled, kFilled + 300}) {
-          for (const EndKind kind : {EndKind::kClean, EndKind::kUnfinished,
-                                     EndKind::kTorn, EndKind::kDamaged}) {
-            for (const bool is_ordered : both) {
-              facts.written = written;
-              facts.filled = kFilled;
-              facts.log_bytes = facts.can_be_joined ? 3000 : 950;
-              facts.of_log.offset = log_end;
-              facts.of_log.kind = kind;
-              facts.of_both.kind = kind;
-              facts.of_both.offset =
-                  kind == EndKind::kClean ? kFilled : kFilled - 100;
-              facts.of_both.is_ordered = is_ordered;
-              if (log_end <= facts.log_bytes) {
-                check(facts);
-              }
-            }
+  for (unsigned bits = 0; bits < 1u << 13; ++bits) {
+    SideFacts facts = FactsOf(bits);
+    for (const Witness mount : kWitnesses) {
+      for (const Witness sum : kWitnesses) {
+        for (const uint64_t written : {kWritten, kFilled + 500}) {
+          facts.mount = mount;
+          facts.sum = sum;
+          facts.written = written;
+          if (!facts.log_has_all ||
+              (sum == Witness::kSame && facts.can_be_joined)) {
+            ForAllRecords(facts, check);
           }
         }
       }
@@ -86,18 +111,90 @@ void ForAllFacts(const Check& check) {
   }
 }
 
-// A copy proves nothing of the kind.
-bool MayHaveLost(const SideFacts& facts) {
-  return (facts.is_other_boot || facts.mount == Witness::kOther) &&
-         (facts.is_its_log || !facts.is_its_name);
-}
-
 bool WasMountedAnew(const SideFacts& facts) {
   return facts.is_other_boot || facts.mount == Witness::kOther;
 }
 
+// A copy proves nothing of the kind.
+bool MayHaveLost(const SideFacts& facts) {
+  return WasMountedAnew(facts) && (facts.is_its_log || !facts.is_its_name);
+}
+
+bool IsAsLeft(const SideFacts& facts) {
+  return facts.is_its_log && facts.is_its_name && !WasMountedAnew(facts);
+}
+
+bool IsProven(const SideFacts& facts) {
+  return facts.can_be_joined && facts.sum == Witness::kSame &&
+         (facts.is_its_log || facts.sum_covers_log);
+}
+
+// In front of what the sum is of.
+bool IsDamagedInFront(const SideFacts& facts) {
+  return facts.has_format && facts.of_both.kind != EndKind::kClean &&
+         facts.of_both.kind != EndKind::kUnfinished &&
+         facts.of_both.stopped_at < facts.sum_begin;
+}
+
+bool MayCut(const SideFacts& facts) {
+  return IsAsLeft(facts) ? !facts.has_other_bytes : !facts.goes_on;
+}
+
+// What the ring has must reach the log.
+bool HasToBeWhole(const SideFacts& facts) {
+  const bool is_tied = facts.is_its_name || facts.sum_covers_log;
+  return facts.has_log && is_tied && IsProven(facts) &&
+         facts.distrust.empty() && !facts.went_on_without &&
+         !IsDamagedInFront(facts) && MayCut(facts);
+}
+
+void CheckWhole(const SideFacts& facts, const Judgement& judgement) {
+  EXPECT_GE(judgement.end, facts.filled);
+  EXPECT_GE(judgement.end, facts.LogEnd());
+  EXPECT_TRUE(facts.has_log);
+  EXPECT_TRUE(facts.is_its_name ||
+              (facts.sum == Witness::kSame && facts.sum_covers_log));
+  // Of what is no record nobody knows where it ends.
+  EXPECT_TRUE(facts.has_format || MayCut(facts) ||
+              judgement.end >= facts.log_bytes);
+  if (facts.AtStake() > 0) {
+    EXPECT_TRUE(HasToBeWhole(facts) ||
+                (IsAsLeft(facts) && facts.sum == Witness::kUnknown));
+    EXPECT_FALSE(facts.went_on_without || !facts.distrust.empty());
+    EXPECT_TRUE(facts.can_be_joined);
+    EXPECT_TRUE(MayCut(facts));
+  }
+}
+
 // The rule behind all: less than was acknowledged only where the file system
 // itself may have lost it.
+void CheckVerdict(const SideFacts& facts, const Judgement& judgement) {
+  const bool needs_ring = facts.AtStake() > 0;
+  switch (judgement.verdict) {
+    case SideVerdict::kWhole:
+      CheckWhole(facts, judgement);
+      break;
+    case SideVerdict::kOlder:
+      EXPECT_TRUE(MayHaveLost(facts) ||
+                  (!needs_ring &&
+                   (facts.is_other_boot || facts.mount == Witness::kUnknown)));
+      EXPECT_FALSE(needs_ring && HasToBeWhole(facts));
+      EXPECT_EQ(judgement.may_be_torn, facts.is_its_log || !facts.is_its_name);
+      break;
+    case SideVerdict::kForeign:
+      EXPECT_TRUE(facts.filled <= facts.written || facts.has_other_names ||
+                  !needs_ring || (!facts.has_log && WasMountedAnew(facts)));
+      break;
+    case SideVerdict::kUnusable:
+      EXPECT_FALSE((needs_ring || facts.log_has_all) && HasToBeWhole(facts));
+      EXPECT_FALSE(judgement.reason.empty());
+      EXPECT_TRUE(judgement.knows_stake);
+      break;
+    default:
+      ADD_FAILURE() << "a live file is none of that";
+  }
+}
+
 TEST(JudgeTest, NothingAcknowledgedIsGivenUpForNoReason) {
   int unusable = 0;
   int whole = 0;
@@ -105,55 +202,12 @@ TEST(JudgeTest, NothingAcknowledgedIsGivenUpForNoReason) {
     if (::testing::Test::HasFailure()) {
       return;
     }
-    SCOPED_TRACE(Describe(facts));
     const Judgement judgement = Judge(facts);
-    const bool needs_ring = facts.AtStake() > 0;
-    switch (judgement.verdict) {
-      case SideVerdict::kWhole:
-        ++whole;
-        // But for a part of a record, which nobody has acknowledged.
-        EXPECT_GE(judgement.end, facts.of_both.kind == EndKind::kUnfinished &&
-                                         WasMountedAnew(facts) &&
-                                         facts.has_format
-                                     ? facts.of_both.offset
-                                     : facts.filled);
-        EXPECT_GE(judgement.end, facts.LogEnd());
-        EXPECT_TRUE(facts.agree);
-        EXPECT_TRUE(facts.is_its_name && facts.has_log);
-        EXPECT_FALSE(needs_ring && facts.went_on_without && facts.has_format);
-        EXPECT_FALSE(needs_ring && !facts.distrust.empty());
-        EXPECT_FALSE(needs_ring && !facts.can_be_joined);
-        // A copy has to prove itself.
-        EXPECT_TRUE(!needs_ring || facts.is_its_log ||
-                    (facts.has_format && facts.has_overlap && facts.agree &&
-                     facts.of_both.kind == EndKind::kClean &&
-                     facts.of_both.is_ordered));
-        break;
-      case SideVerdict::kOlder:
-        EXPECT_TRUE(MayHaveLost(facts) ||
-                    (!needs_ring && (facts.is_other_boot ||
-                                     facts.mount == Witness::kUnknown)));
-        // Not what may be whole, for all that is known.
-        EXPECT_FALSE(needs_ring && facts.is_its_name && !facts.has_format &&
-                     facts.agree && facts.can_be_joined);
-        EXPECT_FALSE(needs_ring && facts.is_its_name && facts.has_format &&
-                     facts.agree && facts.can_be_joined &&
-                     facts.distrust.empty() && facts.of_both.is_ordered &&
-                     facts.of_both.kind == EndKind::kClean);
-        EXPECT_EQ(judgement.may_be_torn,
-                  facts.is_its_log || !facts.is_its_name);
-        break;
-      case SideVerdict::kForeign:
-        EXPECT_TRUE(facts.filled <= facts.written || facts.has_other_names ||
-                    !needs_ring || (!facts.has_log && WasMountedAnew(facts)));
-        break;
-      case SideVerdict::kUnusable:
-        ++unusable;
-        EXPECT_FALSE(judgement.reason.empty());
-        EXPECT_TRUE(judgement.knows_stake);
-        break;
-      default:
-        FAIL() << "a live file is none of that";
+    whole += judgement.verdict == SideVerdict::kWhole ? 1 : 0;
+    unusable += judgement.verdict == SideVerdict::kUnusable ? 1 : 0;
+    CheckVerdict(facts, judgement);
+    if (::testing::Test::HasFailure()) {
+      ADD_FAILURE() << ToString(judgement.verdict) << ": " << Describe(facts);
     }
   });
   EXPECT_GT(unusable, 0);
@@ -171,8 +225,9 @@ SideFacts AsLeft() {
   facts.written = kWritten;
   facts.filled = kFilled;
   facts.log_bytes = kWritten;
-  facts.agree = true;
-  facts.has_overlap = true;
+  facts.sum = Witness::kSame;
+  facts.sum_covers_log = true;
+  facts.sum_begin = kSumBegin;
   facts.can_be_joined = true;
   facts.has_format = true;
   facts.of_log.offset = 950;
@@ -193,11 +248,33 @@ TEST(JudgeTest, ACopyNeedsProof) {
   SideFacts facts = AsLeft();
   facts.is_its_log = false;
   EXPECT_EQ(Judge(facts).verdict, SideVerdict::kWhole);
-  facts.has_overlap = false;
-  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kUnusable);
-  facts.has_overlap = true;
   facts.of_both.kind = EndKind::kUnfinished;
+  facts.of_both.offset = kFilled - 100;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kWhole);
+  // A log that has another side file's stream by itself is none of it.
+  facts.sum_covers_log = false;
   EXPECT_EQ(Judge(facts).verdict, SideVerdict::kUnusable);
+  for (const Witness sum : {Witness::kOther, Witness::kUnknown}) {
+    facts.sum_covers_log = true;
+    facts.sum = sum;
+    EXPECT_EQ(Judge(facts).verdict, SideVerdict::kUnusable);
+  }
+}
+
+TEST(JudgeTest, AMountNeedsProof) {
+  for (const bool has_format : {true, false}) {
+    SideFacts facts = AsLeft();
+    facts.mount = Witness::kOther;
+    facts.has_format = has_format;
+    EXPECT_EQ(Judge(facts).verdict, SideVerdict::kWhole);
+    facts.goes_on = true;
+    EXPECT_EQ(Judge(facts).verdict, SideVerdict::kOlder);
+    for (const Witness sum : {Witness::kOther, Witness::kUnknown}) {
+      facts.goes_on = false;
+      facts.sum = sum;
+      EXPECT_EQ(Judge(facts).verdict, SideVerdict::kOlder);
+    }
+  }
 }
 
 TEST(JudgeTest, WhatHoldsNothing) {

@@ -17,6 +17,7 @@
 #include <fstream>
 #include <string>
 
+#include "src/base/crc32c.h"
 #include "src/base/mount_epoch.h"
 #include "src/side/side_format.h"
 #include "test/support/seed.h"
@@ -62,7 +63,7 @@ struct SideBuilder {
   uint64_t written_word = 0;
   uint64_t filled_word = 0;
   std::string ring;
-  SideProof proof = {};
+  bool has_sum = true;  // one that goes with `filled`
 
   std::string side_path() const { return SidePathOf(log_path); }
   uint64_t SeqOf(uint64_t offset) const {
@@ -128,8 +129,14 @@ struct SideBuilder {
     std::memcpy(&bytes[kSideStateAt], &state, sizeof(state));
     std::memcpy(&bytes[kSideWrittenAt], &written_word, sizeof(written_word));
     std::memcpy(&bytes[kSideFilledAt], &filled_word, sizeof(filled_word));
-    std::memcpy(&bytes[kSideProofsAt] + sizeof(proof), &proof, sizeof(proof));
+    const SideSum sum = {has_sum ? filled : filled + 1, Sum()};
+    std::memcpy(&bytes[kSideSumsAt] + sizeof(sum), &sum, sizeof(sum));
     return bytes + ring;
+  }
+
+  uint32_t Sum() const {
+    const std::string summed = Bytes(header.sum_begin, filled);
+    return Crc32c(summed.data(), summed.size(), header.checksum);
   }
 
   void WriteSide() const { WriteWholeFile(side_path(), side_bytes()); }
@@ -183,6 +190,7 @@ struct SideBuilder {
     header.mount_epoch = MountEpochOf(log.st_dev);
     header.generation = 77;
     header.origin = origin;
+    header.sum_begin = origin;
     // Alive, and not this process: nobody waits for himself.
     header.owner_pid = static_cast<uint32_t>(::getppid());
     header.owner_start = ProcessStart(header.owner_pid);

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <string>
 
+#include "src/base/crc32c.h"
 #include "src/side/side_format.h"
 #include "test/support/temp_dir.h"
 
@@ -70,6 +71,21 @@ struct SideImage {
       log += bytes[kSideRingOffset + in_ring];
     }
     return log;
+  }
+
+  // Whether one of the sums is of `stream`, which is what was promised.
+  bool HasSumOf(const std::string& stream) const {
+    const uint32_t crc =
+        Crc32c(stream.data() + header.sum_begin,
+               stream.size() - header.sum_begin, header.checksum);
+    bool found = false;
+    for (size_t at = kSideSumsAt;
+         at < kSideSumsAt + kSideSums * sizeof(SideSum);
+         at += sizeof(SideSum)) {
+      found = found ||
+              (Word(at) == stream.size() && Word(at + sizeof(uint64_t)) == crc);
+    }
+    return found;
   }
 
   std::string bytes;
