@@ -33,7 +33,13 @@ Status TryToLook(const std::string& log_path, const LogFormat* format,
     return Status::FromErrno(error, "look at the lock of", log_path);
   }
   look->is_owned = error == EWOULDBLOCK;
-  if (!look->is_owned) {
+  if (has_lock && !look->is_owned) {
+    // What was seen in front of the lock may be older than the owner's death.
+    const struct stat locked = look->side.log;
+    status = LookAtSideCalmly(log_path, &look->side);
+    *is_settled = look->side.has_log && IsSameFile(locked, look->side.log);
+  }
+  if (status.ok() && *is_settled && !look->is_owned) {
     status = JudgeLook(log_path, format, look);
   }
   if (has_lock && !look->is_owned) {
@@ -42,8 +48,8 @@ Status TryToLook(const std::string& log_path, const LogFormat* format,
   // Asked for between two looks that saw the same life of the side file, so
   // the answer is about that life. A recovery beside us cuts the log.
   SideWords words;
-  *is_settled =
-      !has_lock || !IsLive(look->side) || ReadSideWords(look->side, &words);
+  *is_settled = *is_settled && (!has_lock || !IsLive(look->side) ||
+                                ReadSideWords(look->side, &words));
   return status;
 }
 

@@ -130,7 +130,7 @@ bool IsSound(const RecordsEnd& end) {
 // Whether log and ring are what the owner had promised, and belong together.
 bool IsProven(const SideFacts& facts) {
   if (facts.sum == Witness::kUnknown) {
-    // Two cases in which an owner has none: see SideFile.
+    // The owner may have none: see SideFile::PublishFilled.
     return IsAsLeft(facts) && (!facts.has_format || IsSound(facts.of_both));
   }
   return IsTied(facts) || (facts.sum == Witness::kSame && facts.is_its_log);
@@ -142,10 +142,23 @@ bool IsSoundInFront(const SideFacts& facts) {
          facts.of_both.stopped_at >= facts.sum_begin;
 }
 
-// What goes on behind what was promised is newer than the side file, unless it
-// is as its owner left it: he had no time to promise more.
-bool MayCut(const SideFacts& facts) {
-  return IsAsLeft(facts) ? !facts.has_other_bytes : !facts.goes_on;
+// What has no records is exact only if it is cut, and only if nothing newer is
+// behind what was promised.
+bool IsToBeCut(const SideFacts& facts) {
+  return !facts.has_format &&
+         (IsAsLeft(facts) ? !facts.has_other_bytes : !facts.goes_on);
+}
+
+uint64_t EndOfLongLog(const SideFacts& facts) {
+  if (!facts.has_format) {
+    return IsToBeCut(facts) ? facts.filled : facts.log_bytes;
+  }
+  const EndKind kind = facts.of_log.kind;
+  const bool is_certain = IsAsLeft(facts) && facts.mount == Witness::kSame;
+  const bool is_exact =
+      kind == EndKind::kClean || (kind == EndKind::kDamaged && !is_certain);
+  return is_exact ? facts.log_bytes
+                  : std::max(facts.of_log.offset, facts.filled);
 }
 
 // The log has by itself all that the side file speaks of.
@@ -154,21 +167,15 @@ Judgement JudgeLongLog(const SideFacts& facts) {
   const bool is_proven =
       facts.log_has_all ? IsProven(facts)
                         : facts.sum == Witness::kUnknown && IsProven(facts);
+  if (is_proven && (!MayHaveLost(facts) || IsToBeCut(facts))) {
+    return Whole(facts, EndOfLongLog(facts));
+  }
   // A copy of one that lost something too: what it has is longer than what is
   // told of it.
-  if (MayHaveLost(facts) || (facts.is_other_boot && !is_proven)) {
+  if (MayHaveLost(facts) || facts.is_other_boot) {
     Judgement judgement = Older(facts, kWentDown);
     judgement.at_stake = is_proven ? 0 : BytesFrom(facts.written, facts.filled);
     return judgement;
-  }
-  if (is_proven) {
-    const EndKind kind = facts.of_log.kind;
-    const bool is_exact =
-        facts.has_format ? kind == EndKind::kClean ||
-                               (kind == EndKind::kDamaged && !IsAsLeft(facts))
-                         : !MayCut(facts);
-    return Whole(facts, is_exact ? facts.log_bytes
-                                 : std::max(facts.of_log.offset, facts.filled));
   }
   if (facts.filled <= facts.written) {
     return Foreign("the log was replaced since, and it has nothing to add");
@@ -185,6 +192,15 @@ Judgement JudgeLongLog(const SideFacts& facts) {
   return judgement;
 }
 
+// Whether the joined stream may end at `filled`. A log that lacks something in
+// front of that was never synced behind it, so what is there is a late write of
+// the owner's, of bytes that the ring has; else somebody has changed it. A copy
+// may have been made later than that of the side file.
+bool MayEndAtFilled(const SideFacts& facts) {
+  return IsAsLeft(facts) || MayHaveLost(facts) ? !facts.has_other_bytes
+                                               : !facts.goes_on;
+}
+
 std::string WhyNotJoined(const SideFacts& facts) {
   if (!facts.can_be_joined) {
     return "the log has " + std::to_string(facts.log_bytes) +
@@ -194,7 +210,7 @@ std::string WhyNotJoined(const SideFacts& facts) {
            "that of another database; put the right one back";
   }
   if (facts.sum == Witness::kSame && IsSoundInFront(facts)) {
-    return !MayCut(facts)
+    return !MayEndAtFilled(facts)
                ? "the log goes on otherwise than was promised: it was changed, "
                  "or copied later than the side file"
                : "the log beside it is not the file it was written for, and "
@@ -212,7 +228,7 @@ std::string WhyNotJoined(const SideFacts& facts) {
 // The log lacks something below `filled`.
 Judgement JudgeShortLog(const SideFacts& facts) {
   if (facts.can_be_joined && IsProven(facts) && IsSoundInFront(facts) &&
-      MayCut(facts)) {
+      MayEndAtFilled(facts)) {
     return facts.went_on_without
                ? Unusable(facts,
                           "the database was opened without uringfs since its "

@@ -126,19 +126,23 @@ Status LookBehind(const std::string& log_path, const Side& side,
   const uint64_t ring_end = side.RingEnd();
   std::vector<char> of_log(kPieceBytes);
   std::vector<char> of_ring(kPieceBytes);
-  uint64_t at = facts->written;
-  if (facts->filled < facts->written) {
-    // What lies in front of this buffer the ring may have lost since.
-    at = std::max(facts->filled, side.BeginOf(side.SeqOf(facts->written)));
-  }
+  // What lies in front of this buffer the ring may have lost since.
+  const uint64_t ring_begin =
+      facts->filled < facts->written
+          ? std::max(facts->filled, side.BeginOf(side.SeqOf(facts->written)))
+          : facts->written;
+  uint64_t at = std::min(facts->filled, ring_begin);
   while (at < facts->log_bytes && !(facts->goes_on && facts->has_other_bytes)) {
-    const uint64_t end =
-        at < ring_end ? std::min(ring_end, at + kPieceBytes) : at + kPieceBytes;
+    const bool is_of_ring = at >= ring_begin && at < ring_end;
+    const uint64_t limit = at < ring_begin ? ring_begin
+                           : at < ring_end ? ring_end
+                                           : UINT64_MAX;
+    const uint64_t end = std::min(limit, at + kPieceBytes);
     size_t got = 0;
     int error =
         log.ReadAt(at, static_cast<size_t>(end - at), of_log.data(), &got);
     std::memset(of_ring.data(), 0, got);
-    if (error == 0 && at < ring_end) {
+    if (error == 0 && is_of_ring) {
       error = ReadSideRing(side, at, got, of_ring.data());
     }
     if (error != 0) {
@@ -148,7 +152,8 @@ Status LookBehind(const std::string& log_path, const Side& side,
       facts->goes_on =
           facts->goes_on || (of_log[i] != 0 && at + i >= facts->filled);
       facts->has_other_bytes =
-          facts->has_other_bytes || (of_log[i] != 0 && of_log[i] != of_ring[i]);
+          facts->has_other_bytes ||
+          (at >= ring_begin && of_log[i] != 0 && of_log[i] != of_ring[i]);
     }
     at = end;
   }

@@ -344,8 +344,28 @@ void SideFile::PublishWritten(uint64_t end) {
 }
 
 void SideFile::CutFilled(uint64_t end) {
-  if (filled() > end) {
-    Word(kSideFilledAt)->store(SealWord(end), std::memory_order_release);
+  if (filled() <= end) {
+    return;
+  }
+  const std::lock_guard<std::mutex> lock(sum_mutex_);
+  const uint64_t written =
+      Word(kSideWrittenAt)->load(std::memory_order_relaxed) & kMaxSealedOffset;
+  if (end >= written) {
+    // Nothing behind that has left the ring.
+    Unsum(end);
+    NoteSum();
+  }
+  Word(kSideFilledAt)->store(SealWord(end), std::memory_order_release);
+}
+
+// Takes what is behind `end` out of the running sum. REQUIRES: sum_mutex_; the
+// ring has it.
+void SideFile::Unsum(uint64_t end) {
+  while (summed_end_ > end) {
+    const uint64_t last =
+        (summed_end_ - 1 - header_.origin) % SideRingBytes(header_);
+    sum_ = Crc32cInFrontOf(ring() + last, 1, sum_);
+    --summed_end_;
   }
 }
 

@@ -85,7 +85,7 @@ class SideFile {
   void SumUpTo(uint64_t end);
   // The file has the stream below `end`. REQUIRES: one caller at a time.
   void PublishWritten(uint64_t end);
-  // Takes back what lies behind `end`, and has no sum then. REQUIRES: no other
+  // Takes back what lies behind `end`. REQUIRES: no other
   // call beside it.
   void CutFilled(uint64_t end);
   uint64_t filled() const;
@@ -102,6 +102,7 @@ class SideFile {
   void WriteHeader(SideHeader header);
   bool IsInPlace() const;
   void Sum(uint64_t end);
+  void Unsum(uint64_t end);
   void NoteSum();
   std::atomic<uint64_t>* Word(size_t at) const;
 

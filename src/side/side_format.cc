@@ -2,13 +2,15 @@
 
 #include "src/side/side_format.h"
 
+#include <fcntl.h>
+
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <limits>
 #include <sstream>
 
 #include "src/base/crc32c.h"
+#include "src/base/posix_file.h"
 
 namespace uringfs {
 namespace {
@@ -47,8 +49,15 @@ const std::string& BootId() {
 }
 
 uint64_t ProcessStart(uint32_t pid) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text(std::istreambuf_iterator<char>(in), {});
+  // By read: a stream throws when the process goes meanwhile.
+  PosixFile file;
+  char bytes[4096];
+  size_t got = 0;
+  if (file.Open("/proc/" + std::to_string(pid) + "/stat", O_RDONLY) != 0 ||
+      file.ReadAt(0, sizeof(bytes), bytes, &got) != 0) {
+    return 0;
+  }
+  const std::string text(bytes, got);
   // Field 2 is the program's name in parentheses, and may hold any of them.
   const size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) {

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "src/base/crc32c.h"
+#include "src/base/posix_file.h"
 #include "src/rocksdb_wal/wal_records.h"
 
 namespace uringfs::test {

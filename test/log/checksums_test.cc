@@ -120,6 +120,31 @@ TEST_P(ChecksumsTest, SeveralThreads) {
   EXPECT_TRUE(closed.ok()) << closed.ToString();
 }
 
+// Flush has promised more than Close can stand by; what is left has a sum.
+TEST(ChecksumsOfASharedRingTest, APromiseThatIsTakenBack) {
+  const test::TempDir dir;
+  URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir.path());
+  const std::string path = dir.File("000007.log");
+  const auto disk = FakeDisk::Create();
+  auto log = test::MustOpenBesideSide(disk, path, test::SharedRing());
+  const std::string good = StreamBytes(0, 2000);
+  ASSERT_TRUE(AppendChecked(log.get(), good, Crc(good)).ok());
+  ASSERT_TRUE(log->Flush().ok());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(AppendChecked(log.get(), "bad", 1).ok());
+    ASSERT_TRUE(log->Flush().ok()) << "the device is not asked";
+  }
+  for (uint64_t k = 0; k < 100; ++k) {
+    disk->FailWrite(disk->writes() + k, EIO);
+  }
+  EXPECT_FALSE(log->Sync().ok());
+  EXPECT_FALSE(log->Close().ok());
+  const test::SideImage side(path);
+  ASSERT_TRUE(side.is_live());
+  EXPECT_EQ(side.Recover(disk->Image()), good);
+  EXPECT_TRUE(side.HasSumOf(good));
+}
+
 // The ring of this log can be reached from outside: a bit does flip.
 TEST(ChecksumsOfASharedRingTest, ABitThatFlipsInTheRing) {
   const test::TempDir dir;

@@ -93,7 +93,7 @@ TEST_F(ContentTest, ACopyOfALogThatHasNothingYet) {
 
 // As an owner leaves it that had to take back a promise.
 TEST_F(ContentTest, WithoutASum) {
-  built_.has_sum = false;
+  built_.sum = SideSum{built_.filled + 1, 0};
   built_.Build();
   ExpectAllIsThere();
   built_.Prepare();
@@ -533,6 +533,38 @@ TEST_F(ContentTest, BytesThatAreNoRecordsAndGoOn) {
     WriteWholeFile(built_.log_path, log, 0644);
     Replace(built_.log_path);
     ExpectUnusable("goes on");
+  }
+}
+
+// What nobody was told of is cut, after a reboot too.
+TEST_F(ContentTest, BytesThatAreNoRecordsWithPadding) {
+  built_.stream = test::Payload(200000, 3);
+  built_.written = built_.filled;
+  built_.padding = 70000;
+  for (const bool is_other_boot : {false, true}) {
+    built_.Prepare();
+    is_other_boot ? built_.BeOfAnotherBoot() : built_.Sign();
+    built_.WriteSide();
+    ExpectAllIsThere();
+  }
+}
+
+// A write that failed in its middle, and then a reboot.
+TEST_F(ContentTest, BytesThatAreNoRecordsAndAWriteWithAGap) {
+  built_.stream = test::Payload(200000, 3);
+  for (const bool is_other_boot : {false, true}) {
+    // The ring has more than was promised.
+    const uint64_t promised = built_.filled;
+    built_.filled += 1000;
+    built_.Prepare();
+    built_.filled = promised;
+    built_.filled_word = SealWord(promised);
+    is_other_boot ? built_.BeOfAnotherBoot() : built_.Sign();
+    built_.WriteSide();
+    std::string log = built_.Bytes(0, promised + 1000);
+    log.replace(built_.written, 4096, std::string(4096, '\0'));
+    WriteWholeFile(built_.log_path, log, 0644);
+    ExpectAllIsThere();
   }
 }
 

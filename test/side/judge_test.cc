@@ -136,7 +136,14 @@ bool IsDamagedInFront(const SideFacts& facts) {
          facts.of_both.stopped_at < facts.sum_begin;
 }
 
+// Of a log that lacks something.
 bool MayCut(const SideFacts& facts) {
+  return IsAsLeft(facts) || MayHaveLost(facts) ? !facts.has_other_bytes
+                                               : !facts.goes_on;
+}
+
+// Of one that does not.
+bool MayCutWhole(const SideFacts& facts) {
   return IsAsLeft(facts) ? !facts.has_other_bytes : !facts.goes_on;
 }
 
@@ -155,7 +162,7 @@ void CheckWhole(const SideFacts& facts, const Judgement& judgement) {
   EXPECT_TRUE(facts.is_its_name ||
               (facts.sum == Witness::kSame && facts.sum_covers_log));
   // Of what is no record nobody knows where it ends.
-  EXPECT_TRUE(facts.has_format || MayCut(facts) ||
+  EXPECT_TRUE(facts.has_format || facts.AtStake() > 0 || MayCutWhole(facts) ||
               judgement.end >= facts.log_bytes);
   if (facts.AtStake() > 0) {
     EXPECT_TRUE(HasToBeWhole(facts) ||
@@ -267,8 +274,11 @@ TEST(JudgeTest, AMountNeedsProof) {
     facts.mount = Witness::kOther;
     facts.has_format = has_format;
     EXPECT_EQ(Judge(facts).verdict, SideVerdict::kWhole);
-    facts.goes_on = true;
+    facts.goes_on = true;  // with bytes of the ring
+    EXPECT_EQ(Judge(facts).verdict, SideVerdict::kWhole);
+    facts.has_other_bytes = true;
     EXPECT_EQ(Judge(facts).verdict, SideVerdict::kOlder);
+    facts.has_other_bytes = false;
     for (const Witness sum : {Witness::kOther, Witness::kUnknown}) {
       facts.goes_on = false;
       facts.sum = sum;

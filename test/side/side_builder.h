@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include "src/base/crc32c.h"
@@ -63,7 +64,7 @@ struct SideBuilder {
   uint64_t written_word = 0;
   uint64_t filled_word = 0;
   std::string ring;
-  bool has_sum = true;  // one that goes with `filled`
+  std::optional<SideSum> sum;  // instead of the right one
 
   std::string side_path() const { return SidePathOf(log_path); }
   uint64_t SeqOf(uint64_t offset) const {
@@ -129,14 +130,18 @@ struct SideBuilder {
     std::memcpy(&bytes[kSideStateAt], &state, sizeof(state));
     std::memcpy(&bytes[kSideWrittenAt], &written_word, sizeof(written_word));
     std::memcpy(&bytes[kSideFilledAt], &filled_word, sizeof(filled_word));
-    const SideSum sum = {has_sum ? filled : filled + 1, Sum()};
-    std::memcpy(&bytes[kSideSumsAt] + sizeof(sum), &sum, sizeof(sum));
+    const SideSum written_sum = sum.has_value() ? *sum : SumOf(whole());
+    std::memcpy(&bytes[kSideSumsAt] + sizeof(SideSum), &written_sum,
+                sizeof(SideSum));
     return bytes + ring;
   }
 
-  uint32_t Sum() const {
-    const std::string summed = Bytes(header.sum_begin, filled);
-    return Crc32c(summed.data(), summed.size(), header.checksum);
+  // What goes with the end of this stream.
+  SideSum SumOf(const std::string& promised) const {
+    const uint64_t begin =
+        std::min<uint64_t>(header.sum_begin, promised.size());
+    return {promised.size(), Crc32c(promised.data() + begin,
+                                    promised.size() - begin, header.checksum)};
   }
 
   void WriteSide() const { WriteWholeFile(side_path(), side_bytes()); }
