@@ -198,18 +198,18 @@ Status SideFile::MoveTo(const std::string& log_path) {
   return Status::Ok();
 }
 
-Status SideFile::Remove() {
+Status SideFile::Unlink() {
   URINGFS_CHECK(!is_armed_);
-  if (!IsInPlace()) {
-    return Status::Ok();  // somebody has replaced or removed it
-  }
-  if (::unlink(path_.c_str()) == 0 || errno == ENOENT) {
-    return Status::Ok();
-  }
-  const int error = errno;
-  return ::ftruncate(fd_, 0) == 0
-             ? Status::Ok()
-             : Status::FromErrno(error, "remove the side file", path_);
+  // Else somebody has replaced or removed it.
+  const bool is_gone =
+      !IsInPlace() || ::unlink(path_.c_str()) == 0 || errno == ENOENT;
+  return is_gone ? Status::Ok()
+                 : Status::FromErrno(errno, "remove the side file", path_);
+}
+
+Status SideFile::Remove() {
+  Status status = Unlink();
+  return status.ok() || ::ftruncate(fd_, 0) == 0 ? Status::Ok() : status;
 }
 
 std::atomic<uint64_t>* SideFile::Word(size_t at) const {

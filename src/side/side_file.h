@@ -61,9 +61,11 @@ class SideFile {
   // not lead to it any more.
   Status MoveTo(const std::string& log_path);
 
-  // Removes the file, if its name still leads to it; where that is not allowed
-  // (any more) it is made empty, which says as much. REQUIRES: not armed, and
-  // destroyed next.
+  // Takes the file's name away, if it still leads to it. REQUIRES: not armed.
+  Status Unlink();
+  // The same; where that is not allowed (any more) the file is made empty,
+  // which says as much. REQUIRES: not armed, and destroyed next: whoever
+  // touches the ring after that is killed.
   Status Remove();
 
   // From here on the log's stream is file[0, end) and what is published.

@@ -122,7 +122,7 @@ std::string WhyPrivate(const Status& status) {
 Status RetireSideFile(const std::string& log_path, SideFile* side) {
   Pool& pool = ThePool();
   const std::lock_guard<std::mutex> lock(pool.mutex);
-  Status status = side->Remove();
+  Status status = side->Unlink();  // its memory stays in use
   Status closed = CloseOne(&pool.directories, DirectoryPrefixOf(log_path));
   return status.ok() ? closed : status;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -101,6 +102,46 @@ TEST_F(SideFileTest, TheNextLogTakesTheSideFileOver) {
   EXPECT_FALSE(Exists(Side("2.log"))) << "the last one takes all along";
   EXPECT_FALSE(Exists(Side("3.log")));
   EXPECT_EQ(ReadWholeFile(dir_.File("3.log")), "third");
+}
+
+// A process that may not remove names any more goes on with its ring's memory.
+TEST_F(SideFileTest, AFileThatCannotBeRemovedWhenTheProcessEnds) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can take rights away";
+  }
+  const std::string shared = dir_.File("shared");
+  std::filesystem::create_directory(shared);
+  ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(shared.c_str(), 0777), 0);
+  int opened[2];
+  int closed_to_it[2];
+  ASSERT_EQ(::pipe(opened), 0);
+  ASSERT_EQ(::pipe(closed_to_it), 0);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    char byte = 0;
+    std::unique_ptr<LogStore> log;
+    const bool is_good =
+        ::setgid(65534) == 0 && ::setuid(65534) == 0 &&
+        LogStore::Open(shared + "/a.log", SharedRing(), &log).ok() &&
+        log->Append(StreamBytes(0, 5000)).ok() && log->Flush().ok() &&
+        ::write(opened[1], &byte, 1) == 1 &&
+        ::read(closed_to_it[0], &byte, 1) == 1 &&
+        log->SettleForGood(std::chrono::seconds(20)).ok() &&
+        log->Append(StreamBytes(5000, 5000)).ok() && log->Flush().ok();
+    ::_exit(is_good ? 0 : 1);
+  }
+  ::close(opened[1]);
+  char byte = 0;
+  ASSERT_EQ(::read(opened[0], &byte, 1), 1);
+  ASSERT_EQ(::chmod(shared.c_str(), 0755), 0);
+  ASSERT_EQ(::write(closed_to_it[1], &byte, 1), 1);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(ReadWholeFile(shared + "/a.log") == StreamBytes(0, 10000));
+  EXPECT_FALSE(SideImage(shared + "/a.log").is_live());
 }
 
 TEST_F(SideFileTest, AnotherGeometryGetsAFileOfItsOwn) {
