@@ -25,6 +25,10 @@ clean_tree() {
   printf '#include <uringfs/public.h>\n#include <rocksdb/env.h>\n#include "p.h"\n' \
     >plugin/p.cc
   printf 'int register_uringfs(int);\n' >plugin/register.cc
+  for twin in mutex thread_annotations; do
+    printf 'class Twin {};\n' | guarded "BASE_${twin^^}" >src/base/$twin.h
+    printf 'class Twin {};\n' | guarded "PLUGIN_${twin^^}" >plugin/$twin.h
+  done
   printf '#include "db_bench_ext/judge/j.h"\n' >db_bench_ext/judge/j.cc
   printf '#include "gtest/gtest.h"\n#include "src/log/l.h"\n' >test/log/l_test.cc
   printf '%s\n' 'uringfs_SOURCES = p.cc register.cc' 'uringfs_HEADERS = p.cc' \
@@ -53,7 +57,7 @@ refuses() {
   failures=$((failures + 1))
 }
 
-for check in layers limits plugin_mk headers_alone; do
+for check in layers limits plugin_mk twins headers_alone; do
   clean_tree
   if ! output=$(run $check 2>&1); then
     echo "$check refused a clean tree: $output"
@@ -105,6 +109,10 @@ refuses $l 'not of the form' plugin/uringfs.mk 'other_LIBS = a'
 refuses $l 'not in plugin/' plugin/uringfs.mk 'uringfs_SOURCES = gone.cc'
 refuses $l 'twice' plugin/uringfs.mk 'uringfs_SOURCES = p.cc'
 refuses $l 'defines nothing_here' plugin/uringfs.mk 'uringfs_FUNC = nothing_here'
+
+l=twins
+refuses $l 'not the same' plugin/mutex.h 'class Other {};'
+refuses $l 'not the same' src/base/thread_annotations.h 'class Other {};'
 
 l=headers_alone
 refuses $l 'stand alone' include/uringfs/alone.h 'inline std::string Name();'
