@@ -68,12 +68,12 @@ DirectFile::DirectFile(Sys* sys, int fd, std::string path, bool direct,
 DirectFile::~DirectFile() { (void)Close(); }
 
 std::string DirectFile::reason() const {
-  std::lock_guard<std::mutex> lock(reason_mutex_);
+  const MutexLock lock(&reason_mutex_);
   return reason_;
 }
 
 void DirectFile::AddReason(const std::string& sentence) {
-  std::lock_guard<std::mutex> lock(reason_mutex_);
+  const MutexLock lock(&reason_mutex_);
   if (sentence.empty() || reason_.find(sentence) != std::string::npos) {
     return;
   }

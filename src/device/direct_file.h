@@ -12,9 +12,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <string>
 
+#include "src/base/mutex.h"
+#include "src/base/thread_annotations.h"
 #include "src/device/device.h"
 #include "src/device/io_errno.h"
 #include "src/device/sys.h"
@@ -105,8 +106,8 @@ class DirectFile {
   bool is_caching_ = false;  // O_DIRECT is off for a while
   Status close_status_;
 
-  mutable std::mutex reason_mutex_;
-  std::string reason_;  // guarded by reason_mutex_
+  mutable Mutex reason_mutex_;
+  std::string reason_ URINGFS_GUARDED_BY(reason_mutex_);
 };
 
 }  // namespace uringfs

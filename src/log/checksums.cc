@@ -13,7 +13,7 @@ namespace uringfs {
 Checksums::Checksums(std::string path) : path_(std::move(path)) {}
 
 void Checksums::Add(uint64_t begin, uint64_t end, uint32_t crc32c) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   // Appends of several threads may come here in another order than they were
   // given their ranges.
   auto place = entries_.end();
@@ -25,7 +25,7 @@ void Checksums::Add(uint64_t begin, uint64_t end, uint32_t crc32c) {
 }
 
 bool Checksums::First(Entry* entry) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   if (entries_.empty()) {
     return false;
   }
@@ -59,7 +59,7 @@ Status Checksums::Check(uint64_t begin, uint64_t end, const char* data,
           path_);
     }
     running_ = 0;
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     entries_.pop_front();
   }
   return Status::Ok();

@@ -18,8 +18,10 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <string>
+
+#include "src/base/mutex.h"
+#include "src/base/thread_annotations.h"
 
 #include "uringfs/status.h"
 
@@ -53,9 +55,9 @@ class Checksums {
   // acquire/release: who finds it false has no entry to look for. Never set
   // back: most logs have none, the others many.
   std::atomic<bool> is_used_{false};
-  std::mutex mutex_;
-  std::deque<Entry> entries_;  // guarded by mutex_; in stream order
-  uint32_t running_ = 0;       // of the first entry, as far as Check went
+  Mutex mutex_;
+  std::deque<Entry> entries_ URINGFS_GUARDED_BY(mutex_);  // in stream order
+  uint32_t running_ = 0;  // of the first entry, as far as Check went
 };
 
 }  // namespace uringfs

@@ -36,7 +36,7 @@ Drainer& Drainer::OfProcess() {
 }
 
 Status Drainer::Add(Drainable* log) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   Status status = is_started_ ? Status::Ok() : Start();
   if (status.ok()) {
     logs_.push_back(log);
@@ -45,14 +45,15 @@ Status Drainer::Add(Drainable* log) {
 }
 
 void Drainer::Remove(Drainable* log) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   logs_.erase(std::remove(logs_.begin(), logs_.end(), log), logs_.end());
   // Those behind it have moved: one may have been passed over.
   was_changed_ = true;
-  changed_.wait(lock, [&] { return visited_ != log; });
+  while (visited_ == log) {
+    changed_.Wait(&mutex_);
+  }
 }
 
-// REQUIRES: mutex_ is held.
 Status Drainer::Start() {
   // The host's signal handlers are not to run on a thread it does not know.
   sigset_t all;
@@ -72,9 +73,9 @@ Status Drainer::Start() {
 }
 
 void Drainer::Wake() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   is_asleep_.store(false, std::memory_order_seq_cst);
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void Drainer::Run() {
@@ -93,25 +94,27 @@ void Drainer::Run() {
       is_asleep_.store(false, std::memory_order_seq_cst);
       continue;
     }
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock,
-                  [&] { return !is_asleep_.load(std::memory_order_seq_cst); });
+    const MutexLock lock(&mutex_);
+    while (is_asleep_.load(std::memory_order_seq_cst)) {
+      changed_.Wait(&mutex_);
+    }
   }
 }
 
 // Whether any log has something left to be written.
 bool Drainer::TickAll() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   bool has_more = false;
   was_changed_ = false;
   for (size_t i = 0; i < logs_.size(); ++i) {
     Drainable* const log = logs_[i];
     visited_ = log;
-    lock.unlock();
-    has_more = log->DrainTick(std::chrono::steady_clock::now()) || has_more;
-    lock.lock();
+    {
+      const MutexUnlock unlocked(&mutex_);
+      has_more = log->DrainTick(std::chrono::steady_clock::now()) || has_more;
+    }
     visited_ = nullptr;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   return has_more || was_changed_;
 }

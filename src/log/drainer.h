@@ -13,10 +13,11 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <vector>
+
+#include "src/base/mutex.h"
+#include "src/base/thread_annotations.h"
 
 #include "uringfs/status.h"
 
@@ -57,19 +58,20 @@ class Drainer {
 
  private:
   explicit Drainer(uint32_t forks) : forks_(forks) {}
-  Status Start();
+  Status Start() URINGFS_REQUIRES(mutex_);
   void Run();
   bool TickAll();
   void Wake();
 
   const uint32_t forks_;
   std::atomic<bool> is_asleep_{false};
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Drainable*> logs_;  // guarded by mutex_
-  bool is_started_ = false;       // guarded by mutex_
-  bool was_changed_ = false;      // guarded by mutex_; since the tick began
-  Drainable* visited_ = nullptr;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<Drainable*> logs_ URINGFS_GUARDED_BY(mutex_);
+  bool is_started_ URINGFS_GUARDED_BY(mutex_) = false;
+  // Since the tick began.
+  bool was_changed_ URINGFS_GUARDED_BY(mutex_) = false;
+  Drainable* visited_ URINGFS_GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace uringfs

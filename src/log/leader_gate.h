@@ -8,63 +8,73 @@
 // each sees everything the one before it did. What a step touches is therefore
 // single-owner.
 //
+// To clang it is a lock: a step or a body that touches what the gate guards
+// says AssertLed() first, and does not wait for the same gate again.
+//
 // Whoever wants to run alone goes first: a thread that leads step after step
 // would otherwise take the lead again before anybody else is awake.
 
 #ifndef URINGFS_LOG_LEADER_GATE_H_
 #define URINGFS_LOG_LEADER_GATE_H_
 
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
+
+#include "src/base/mutex.h"
+#include "src/base/thread_annotations.h"
 
 namespace uringfs {
 
-class LeaderGate {
+class URINGFS_CAPABILITY("gate") LeaderGate {
  public:
   // Until done(): runs step(), or sleeps while another thread runs one.
   // done() may change only by steps and bodies of this gate, or by what the
   // caller polls for in its step.
   template <class Done, class Step>
-  void Await(const Done& done, const Step& step) {
-    std::unique_lock<std::mutex> lock(mutex_);
+  void Await(const Done& done, const Step& step) URINGFS_EXCLUDES(this) {
+    const MutexLock lock(&mutex_);
     while (!done()) {
       if (is_led_ || claims_ > 0) {
-        Sleep(&lock);
+        Sleep();
       } else {
-        Lead(&lock, step);
+        Lead(step);
       }
     }
   }
 
   // Runs `body` alone.
   template <class Body>
-  void Exclusive(const Body& body) {
-    std::unique_lock<std::mutex> lock(mutex_);
+  void Exclusive(const Body& body) URINGFS_EXCLUDES(this) {
+    const MutexLock lock(&mutex_);
     ++claims_;
     while (is_led_) {
-      Sleep(&lock);
+      Sleep();
     }
     --claims_;
-    Lead(&lock, body);
+    Lead(body);
   }
 
   // Runs `body` unless another thread leads. False: it did not run, and need
   // not have: whoever leads or waits next does the same work.
   template <class Body>
-  bool TryExclusive(const Body& body) {
-    std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-    if (!lock.owns_lock() || is_led_ || claims_ > 0) {
+  bool TryExclusive(const Body& body) URINGFS_EXCLUDES(this) {
+    if (!mutex_.TryLock()) {
       return false;
     }
-    Lead(&lock, body);
+    const MutexLock lock(&mutex_, std::adopt_lock);
+    if (is_led_ || claims_ > 0) {
+      return false;
+    }
+    Lead(body);
     return true;
   }
 
+  // In a step or a body of this gate.
+  void AssertLed() const URINGFS_ASSERT_CAPABILITY() {}
+
  private:
-  void Sleep(std::unique_lock<std::mutex>* lock) {
+  void Sleep() URINGFS_REQUIRES(mutex_) {
     ++sleepers_;
-    changed_.wait(*lock);
+    changed_.Wait(&mutex_);
     --sleepers_;
   }
 
@@ -75,22 +85,24 @@ class LeaderGate {
   }
 
   template <class Body>
-  void Lead(std::unique_lock<std::mutex>* lock, const Body& body) {
+  void Lead(const Body& body) URINGFS_REQUIRES(mutex_) {
     is_led_ = true;
-    lock->unlock();
-    RunOrDie(body);
-    lock->lock();
+    {
+      const MutexUnlock unlocked(&mutex_);
+      RunOrDie(body);
+    }
     is_led_ = false;
     if (sleepers_ > 0) {
-      changed_.notify_all();
+      changed_.NotifyAll();
     }
   }
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool is_led_ = false;    // guarded by mutex_
-  uint32_t sleepers_ = 0;  // guarded by mutex_
-  uint32_t claims_ = 0;    // guarded by mutex_; calls of Exclusive that wait
+  Mutex mutex_;
+  CondVar changed_;
+  bool is_led_ URINGFS_GUARDED_BY(mutex_) = false;
+  uint32_t sleepers_ URINGFS_GUARDED_BY(mutex_) = 0;
+  // Calls of Exclusive that wait.
+  uint32_t claims_ URINGFS_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace uringfs

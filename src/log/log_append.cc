@@ -58,7 +58,7 @@ Status LogEngine::AppendBatch(const std::string_view* slices, size_t count,
   }
   const uint64_t begin = claim.begin;
   if (crc32c != nullptr) {
-    flusher_.checksums()->Add(begin, begin + bytes, *crc32c);
+    FlusherForAny()->checksums()->Add(begin, begin + bytes, *crc32c);
   }
   SliceReader source(slices);
   FillParts(claim, &source);
@@ -99,6 +99,7 @@ void LogEngine::Leave(const ClaimPart& part) {
 // having submitted them.
 void LogEngine::Kick() {
   flush_gate_.TryExclusive([&] {
+    flush_gate_.AssertLed();
     // A late writer of a log that failed or closed finds nothing to do.
     if (CheckUsable().ok()) {
       (void)flusher_.Step(/*wanted=*/0, /*wait=*/false);
@@ -146,7 +147,10 @@ void LogEngine::WaitForSpace() {
   Backoff backoff;
   flush_gate_.Await(
       [&] { return ring_.HasFreeBuffer() || !CheckUsable().ok(); },
-      [&] { LeadFlush(/*wanted=*/0, &backoff); });
+      [&] {
+        flush_gate_.AssertLed();
+        LeadFlush(/*wanted=*/0, &backoff);
+      });
 }
 
 // Nothing of an append that failed may count, though the device may have

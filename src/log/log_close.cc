@@ -19,7 +19,7 @@ Status LogEngine::Close() {
   }
   Drainer* drainer = nullptr;
   {
-    const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
+    const ExclusiveLock lock(&restart_mutex_);
     StopGrowing();
     std::swap(drainer, drainer_);
   }
@@ -27,13 +27,18 @@ Status LogEngine::Close() {
     // Outside the lock, which it may be waiting for.
     drainer->Remove(this);
   }
-  const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
+  const ExclusiveLock lock(&restart_mutex_);
   // An error is sticky and comes back below.
   if (state_.load(std::memory_order_acquire) == State::kOpen) {
     (void)FlushTo(ClaimedEnd());
   }
-  sync_gate_.Exclusive([&] { flush_gate_.Exclusive([&] { CloseAlone(); }); });
-  const std::lock_guard<std::mutex> error_lock(error_mutex_);
+  sync_gate_.Exclusive([&] {
+    flush_gate_.Exclusive([&] {
+      AssertAlone();
+      CloseAlone();
+    });
+  });
+  const MutexLock error_lock(&error_mutex_);
   return close_status_;
 }
 
@@ -52,7 +57,7 @@ void LogEngine::CloseAlone() {
   CloseSide(end, cut.ok());
   // The last: it lets go of the lock that keeps others from recovering.
   const Status closed = device_->Close();
-  const std::lock_guard<std::mutex> lock(error_mutex_);
+  const MutexLock lock(&error_mutex_);
   close_status_ = !error_.ok() ? error_ : (!cut.ok() ? cut : closed);
   last_choice_ = choice;
   end_when_closed_.store(end, std::memory_order_relaxed);
@@ -82,7 +87,6 @@ void LogEngine::CloseSide(uint64_t end, bool is_whole) {
 // there may be space again. Then the file gets it, as RecoverLog would give it
 // the next time: whoever reads the file finds no gap in front of what its
 // successor holds. The log remains failed; nothing that was refused comes back.
-// REQUIRES: both gates are held.
 void LogEngine::RescueAlone() {
   if (side_ == nullptr || !side_->is_armed() || !flusher_.has_failed() ||
       flusher_.error().code() != Status::Code::kNoSpace) {
@@ -132,11 +136,12 @@ Status LogEngine::SettleForGood(std::chrono::milliseconds limit) {
     return status;
   }
   const auto deadline = std::chrono::steady_clock::now() + limit;
-  std::unique_lock<std::shared_mutex> lock(restart_mutex_, std::defer_lock);
-  status = PollUntil(deadline, [&] { return lock.try_lock(); });
+  status = PollUntil(deadline, [&] { return restart_mutex_.TryLock(); });
   if (!status.ok()) {
     return status;
   }
+  restart_mutex_.AssertHeld();  // or the status would not be OK
+  const ExclusiveLock lock(&restart_mutex_, std::adopt_lock);
   uint64_t end = 0;
   status = PollUntil(deadline, [&] { return ring_.TryClaimedEnd(&end); });
   if (status.ok()) {
@@ -145,7 +150,11 @@ Status LogEngine::SettleForGood(std::chrono::milliseconds limit) {
   Status settled;
   if (status.ok()) {
     status = PollUntil(deadline, [&] {
-      return flush_gate_.TryExclusive([&] { settled = SettleAlone(); });
+      return flush_gate_.TryExclusive([&] {
+        restart_mutex_.AssertHeld();
+        flush_gate_.AssertLed();
+        settled = SettleAlone();
+      });
     });
   }
   return status.ok() ? settled : status;
@@ -155,6 +164,7 @@ Status LogEngine::SettleForGood(std::chrono::milliseconds limit) {
 // else makes one. True if it has.
 bool LogEngine::TryWriteTo(uint64_t offset) {
   flush_gate_.TryExclusive([&] {
+    flush_gate_.AssertLed();
     (void)flusher_.Step(offset, /*wait=*/true);
     if (flusher_.has_failed()) {
       Fail(flusher_.error());
@@ -165,8 +175,7 @@ bool LogEngine::TryWriteTo(uint64_t offset) {
 
 // What a side file has promised is written, and its ring stays where it is; but
 // it is a private one from here on, and the log is a small one that never
-// grows. REQUIRES: restart_mutex_ and the flush gate are held; the stream is
-// written below all that was flushed.
+// grows. REQUIRES: the stream is written below all that was flushed.
 Status LogEngine::SettleAlone() {
   flusher_.Drain();
   if (flusher_.has_failed()) {

@@ -25,9 +25,10 @@ uint32_t WritesInFlight(const LogOptions& options) {
 
 }  // namespace
 
-Status LogEngine::OpenOn(LogParts parts, const std::string& path,
-                         const LogOptions& options,
-                         std::unique_ptr<LogEngine>* engine) {
+// No analysis: nobody else knows this log yet.
+Status LogEngine::OpenOn(
+    LogParts parts, const std::string& path, const LogOptions& options,
+    std::unique_ptr<LogEngine>* engine) URINGFS_NO_THREAD_SAFETY_ANALYSIS {
   const uint64_t size = parts.opened.size_bytes;
   std::unique_ptr<LogEngine> made(
       new LogEngine(std::move(parts), path, options));
@@ -110,7 +111,7 @@ LogEngine::~LogEngine() {
   Workspace::Release(std::move(workspace_));
 }
 
-// REQUIRES: nothing is in flight and no other thread uses the log.
+// REQUIRES: nothing is in flight.
 Status LogEngine::RestartAt(uint64_t offset, uint64_t physical) {
   const uint64_t block = AlignDown(offset, kDeviceBlockBytes);
   const auto tail_bytes = static_cast<uint32_t>(offset - block);
@@ -159,15 +160,15 @@ Status LogEngine::CheckUsable() const {
 }
 
 Status LogEngine::error() const {
-  const std::lock_guard<std::mutex> lock(error_mutex_);
+  const MutexLock lock(&error_mutex_);
   return error_;
 }
 
 void LogEngine::Fail(const Status& status) {
   // Bytes that are known to be wrong count no more than those of an append that
   // failed, whatever of them was written or promised.
-  AbandonFrom(flusher_.corrupt_from());
-  const std::lock_guard<std::mutex> lock(error_mutex_);
+  AbandonFrom(FlusherForAny()->corrupt_from());
+  const MutexLock lock(&error_mutex_);
   if (error_.ok()) {
     error_ = status;
     // release: the status before the state; pairs with CheckUsable().
@@ -192,7 +193,10 @@ Status LogEngine::WriteTo(uint64_t offset) {
   Backoff backoff;
   flush_gate_.Await(
       [&] { return written_.value() >= offset || !CheckUsable().ok(); },
-      [&] { LeadFlush(offset, &backoff); });
+      [&] {
+        flush_gate_.AssertLed();
+        LeadFlush(offset, &backoff);
+      });
   return written_.value() >= offset ? Status::Ok() : CheckUsable();
 }
 
@@ -221,7 +225,7 @@ Status LogEngine::Flush() {
   if (IsTooLong(0)) {
     TryGrow();
   }
-  const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
+  const SharedLock lock(&restart_mutex_);
   const uint64_t end = ClaimedEnd();
   // relaxed: as in FlushTo.
   return side_ != nullptr && !flushes_to_file_.load(std::memory_order_relaxed)
@@ -232,7 +236,7 @@ Status LogEngine::Flush() {
 Status LogEngine::LeaveSideFile() {
   {
     // Alone: a Flush that began before is over, and written out below.
-    const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
+    const ExclusiveLock lock(&restart_mutex_);
     flushes_to_file_.store(true, std::memory_order_relaxed);
     StopGrowing();
     Rescue();
@@ -243,7 +247,12 @@ Status LogEngine::LeaveSideFile() {
 }
 
 void LogEngine::Rescue() {
-  sync_gate_.Exclusive([&] { flush_gate_.Exclusive([&] { RescueAlone(); }); });
+  sync_gate_.Exclusive([&] {
+    flush_gate_.Exclusive([&] {
+      AssertAlone();
+      RescueAlone();
+    });
+  });
 }
 
 Status LogEngine::WriteOut() {
@@ -251,11 +260,11 @@ Status LogEngine::WriteOut() {
   if (!status.ok()) {
     return status;
   }
-  const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
+  const SharedLock lock(&restart_mutex_);
   return FlushTo(ClaimedEnd());
 }
 
-// REQUIRES: both gates and restart_mutex_ are held; all is written.
+// REQUIRES: all is written.
 Status LogEngine::TruncateAlone(uint64_t size) {
   Status status;
   if (side_ != nullptr) {
@@ -280,13 +289,16 @@ Status LogEngine::Truncate(uint64_t size) {
   if (!status.ok()) {
     return status;
   }
-  const std::unique_lock<std::shared_mutex> lock(restart_mutex_);
+  const ExclusiveLock lock(&restart_mutex_);
   status = FlushTo(ClaimedEnd());
   if (!status.ok()) {
     return status;
   }
   sync_gate_.Exclusive([&] {
-    flush_gate_.Exclusive([&] { status = TruncateAlone(size); });
+    flush_gate_.Exclusive([&] {
+      AssertAlone();
+      status = TruncateAlone(size);
+    });
     stable_.Reset(std::min(stable_.value(), size));
     metadata_version_.fetch_add(1, std::memory_order_release);
   });
@@ -297,10 +309,14 @@ Status LogEngine::Truncate(uint64_t size) {
   return status;
 }
 
-// REQUIRES: the flush gate is led.
+// No analysis: whoever changes side_ leads the flush gate besides.
+bool LogEngine::HasSideNow() const URINGFS_NO_THREAD_SAFETY_ANALYSIS {
+  return side_ != nullptr;
+}
+
 IoChoice LogEngine::ChoiceNow() const {
   IoChoice choice = device_->choice();
-  choice.uses_shared_ring = side_ != nullptr || spent_side_ != nullptr;
+  choice.uses_shared_ring = HasSideNow() || spent_side_ != nullptr;
   choice.syncs_by_flush = probe_->kept() == SyncWay::kFlush;
   choice.lost_shared_ring = !choice.uses_shared_ring && !ring_reason_.empty();
   if (!ring_reason_.empty()) {
@@ -330,7 +346,6 @@ uint64_t LogEngine::ReservedEnd() const {
 
 // What is published ends where an append does: a kill must not leave half of
 // one that another thread was still making. Its appender needs nothing of ours.
-// REQUIRES: restart_mutex_ is held.
 uint64_t LogEngine::ClaimedEnd() const {
   Backoff backoff;
   uint64_t end = 0;
@@ -365,7 +380,8 @@ IoChoice LogEngine::io_choice() const {
     return choice;
   }
   flush_gate_.Exclusive([&] {
-    const std::lock_guard<std::mutex> lock(error_mutex_);
+    flush_gate_.AssertLed();
+    const MutexLock lock(&error_mutex_);
     choice = state_.load(std::memory_order_acquire) == State::kClosed
                  ? last_choice_
                  : ChoiceNow();
@@ -380,9 +396,9 @@ LogStats LogEngine::stats() const {
   stats.flushes = flushes_.load(std::memory_order_relaxed);
   stats.syncs = syncs_.load(std::memory_order_relaxed);
   stats.device_writes =
-      flusher_.counters().writes.load(std::memory_order_relaxed);
+      FlusherForAny().counters().writes.load(std::memory_order_relaxed);
   stats.device_bytes =
-      flusher_.counters().bytes.load(std::memory_order_relaxed);
+      FlusherForAny().counters().bytes.load(std::memory_order_relaxed);
   stats.device_flushes = device_flushes_.load(std::memory_order_relaxed);
   stats.durable_writes = durable_writes_.load(std::memory_order_relaxed);
   stats.stable_advances = stable_advances_.load(std::memory_order_relaxed);

@@ -5,7 +5,7 @@
 //
 // Two gates: `flush_gate_` leads the flusher and the device's writes,
 // `sync_gate_` leads device flushes. They are apart so that appends go on
-// while the disk flushes. Order of taking: sync_gate_ before flush_gate_.
+// while the disk flushes. README.md has the order of these and all other locks.
 // No thread waits for a writer's memcpy without letting that writer use the
 // flush gate in between: the writer may need it to get space.
 //
@@ -23,12 +23,13 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 
 #include "src/base/aligned_buffer.h"
+#include "src/base/mutex.h"
+#include "src/base/shared_mutex.h"
+#include "src/base/thread_annotations.h"
 #include "src/device/open_device.h"
 #include "src/log/drain_schedule.h"
 #include "src/log/drainer.h"
@@ -114,8 +115,8 @@ class LogEngine final : public Drainable {
 
   LogEngine(LogParts parts, const std::string& path, const LogOptions& options);
 
-  char* RingMemory() const;
-  void StartDrain();
+  char* RingMemory() const URINGFS_REQUIRES_SHARED(restart_mutex_);
+  void StartDrain() URINGFS_REQUIRES(restart_mutex_, flush_gate_);
 
   Status CheckUsable() const;
   Status StartClaim(uint64_t bytes, Claim* claim);
@@ -126,105 +127,136 @@ class LogEngine final : public Drainable {
   void AbandonFrom(uint64_t begin);
   void Kick();
   uint64_t ReservedEnd() const;
-  uint64_t ClaimedEnd() const;
-  void LeadFlush(uint64_t wanted, class Backoff* backoff);
-  bool TryPublish(uint64_t offset);
-  Status PublishTo(uint64_t offset);
-  Status WriteTo(uint64_t offset);
-  Status FlushTo(uint64_t offset);
-  Status SyncUpTo(uint64_t offset, SyncKind kind);
-  void LeadSync(SyncKind kind);
-  Status FlushDevice(SyncKind kind);
-  void ExtendAhead();
-  uint64_t ExtensionEnd() const;
-  void FlushWindow();
-  void LeadSyncTo(uint64_t offset, SyncKind kind);
-  void LeadWriteAndSync(uint64_t offset, SyncKind kind);
-  bool MayWriteNow() const;
+  uint64_t ClaimedEnd() const URINGFS_REQUIRES_SHARED(restart_mutex_);
+  void LeadFlush(uint64_t wanted, class Backoff* backoff)
+      URINGFS_REQUIRES(flush_gate_);
+  bool TryPublish(uint64_t offset) URINGFS_REQUIRES_SHARED(restart_mutex_);
+  Status PublishTo(uint64_t offset) URINGFS_REQUIRES_SHARED(restart_mutex_);
+  Status WriteTo(uint64_t offset) URINGFS_EXCLUDES(flush_gate_);
+  Status FlushTo(uint64_t offset) URINGFS_REQUIRES_SHARED(restart_mutex_)
+      URINGFS_EXCLUDES(flush_gate_);
+  Status SyncUpTo(uint64_t offset, SyncKind kind)
+      URINGFS_REQUIRES_SHARED(restart_mutex_)
+          URINGFS_EXCLUDES(sync_gate_, flush_gate_);
+  void LeadSync(SyncKind kind) URINGFS_REQUIRES(sync_gate_)
+      URINGFS_EXCLUDES(flush_gate_);
+  Status FlushDevice(SyncKind kind) URINGFS_EXCLUDES(device_flush_mutex_);
+  void ExtendAhead() URINGFS_REQUIRES_SHARED(restart_mutex_)
+      URINGFS_EXCLUDES(extend_mutex_, flush_gate_);
+  uint64_t ExtensionEnd() const URINGFS_REQUIRES(flush_gate_);
+  void FlushWindow() URINGFS_REQUIRES_SHARED(restart_mutex_)
+      URINGFS_EXCLUDES(sync_gate_);
+  void LeadSyncTo(uint64_t offset, SyncKind kind)
+      URINGFS_REQUIRES_SHARED(restart_mutex_) URINGFS_REQUIRES(sync_gate_)
+          URINGFS_EXCLUDES(flush_gate_);
+  void LeadWriteAndSync(uint64_t offset, SyncKind kind)
+      URINGFS_REQUIRES(sync_gate_) URINGFS_EXCLUDES(flush_gate_);
+  bool MayWriteNow() const URINGFS_REQUIRES_SHARED(restart_mutex_);
   bool LeadWriteNow(uint64_t offset, SyncKind kind, SyncWay way,
-                    bool* has_choice);
-  Status TruncateAlone(uint64_t size);
-  Status RestartAt(uint64_t offset, uint64_t physical);
+                    bool* has_choice) URINGFS_REQUIRES(sync_gate_)
+      URINGFS_EXCLUDES(flush_gate_);
+  Status TruncateAlone(uint64_t size)
+      URINGFS_REQUIRES(restart_mutex_, sync_gate_, flush_gate_);
+  Status RestartAt(uint64_t offset, uint64_t physical)
+      URINGFS_REQUIRES(restart_mutex_, flush_gate_);
   bool IsTooLong(uint64_t more_bytes) const;
-  void TryGrow();
-  void GrowAlone();
+  void TryGrow() URINGFS_EXCLUDES(restart_mutex_, flush_gate_);
+  void GrowAlone() URINGFS_REQUIRES(restart_mutex_, flush_gate_);
   Status FindSide(std::unique_ptr<SideFile>* side) const;
-  void StopGrowing();
+  void StopGrowing() URINGFS_REQUIRES(restart_mutex_);
   template <class Done>
   Status PollUntil(std::chrono::steady_clock::time_point deadline,
                    const Done& done);
-  bool TryWriteTo(uint64_t offset);
-  Status SettleAlone();
-  void CloseAlone();
-  void CloseSide(uint64_t end, bool is_whole);
-  void Rescue();
-  void RescueAlone();
-  IoChoice ChoiceNow() const;
-  void Fail(const Status& status);
+  bool TryWriteTo(uint64_t offset) URINGFS_EXCLUDES(flush_gate_);
+  Status SettleAlone() URINGFS_REQUIRES(restart_mutex_, flush_gate_);
+  void CloseAlone() URINGFS_REQUIRES(restart_mutex_, sync_gate_, flush_gate_);
+  void CloseSide(uint64_t end, bool is_whole)
+      URINGFS_REQUIRES(restart_mutex_, sync_gate_, flush_gate_);
+  void Rescue() URINGFS_REQUIRES(restart_mutex_)
+      URINGFS_EXCLUDES(sync_gate_, flush_gate_);
+  void RescueAlone() URINGFS_REQUIRES(restart_mutex_, sync_gate_, flush_gate_);
+  IoChoice ChoiceNow() const URINGFS_REQUIRES(flush_gate_);
+  bool HasSideNow() const URINGFS_REQUIRES(flush_gate_);
+  void Fail(const Status& status) URINGFS_EXCLUDES(error_mutex_);
+  // In the body of both gates, with restart_mutex_ held alone.
+  void AssertAlone() const
+      URINGFS_ASSERT_CAPABILITY(restart_mutex_, sync_gate_, flush_gate_) {}
+  // For checksums(), counters() and corrupt_from(), which are any thread's.
+  Flusher* FlusherForAny() URINGFS_NO_THREAD_SAFETY_ANALYSIS {
+    return &flusher_;
+  }
+  const Flusher& FlusherForAny() const URINGFS_NO_THREAD_SAFETY_ANALYSIS {
+    return flusher_;
+  }
 
-  // Constant after construction, but for RestartAt, TryGrow, SettleForGood.
+  // Constant after construction, but for what is guarded.
   const std::string path_;
   const LogOptions options_;
   const FileIdentity identity_;
   const uint32_t forks_;  // see IsForeign()
   std::unique_ptr<Workspace> workspace_;
-  // Null: the ring is private.
-  std::unique_ptr<SideFile> side_;
+  // Null: the ring is private. Changed by who holds restart_mutex_ alone and
+  // leads the flush gate.
+  std::unique_ptr<SideFile> side_ URINGFS_GUARDED_BY(restart_mutex_);
   // The same behind SettleForGood: memory of the ring, nothing else.
-  std::unique_ptr<SideFile> spent_side_;
-  AlignedBuffer fallback_ring_;
-  std::string ring_reason_;
+  std::unique_ptr<SideFile> spent_side_ URINGFS_GUARDED_BY(flush_gate_);
+  AlignedBuffer fallback_ring_ URINGFS_GUARDED_BY(restart_mutex_);
+  std::string ring_reason_ URINGFS_GUARDED_BY(flush_gate_);
   std::unique_ptr<Device> device_;
   SyncProbe* const probe_;
   FlushRing<> ring_;
 
-  // Owned by the leader of flush_gate_.
-  mutable LeaderGate flush_gate_;
+  // Its leader owns the flusher and moves `written_`.
+  mutable LeaderGate flush_gate_ URINGFS_ACQUIRED_BEFORE(error_mutex_);
   Watermark written_;
-  Flusher flusher_;
+  Flusher flusher_ URINGFS_GUARDED_BY(flush_gate_);
 
-  std::mutex device_flush_mutex_;  // see FlushDevice; the last to be taken
+  // See FlushDevice.
+  Mutex device_flush_mutex_ URINGFS_ACQUIRED_BEFORE(error_mutex_);
 
-  // Owned by the leader of sync_gate_.
-  LeaderGate sync_gate_;
+  // Its leader moves `stable_` and `metadata_stable_`.
+  LeaderGate sync_gate_ URINGFS_ACQUIRED_BEFORE(flush_gate_,
+                                                device_flush_mutex_);
   Watermark stable_;
   // The file's own state (it exists, its size was set) has versions as well:
-  // a sync is needed even where all bytes are stable.
+  // a sync is needed even where all bytes are stable. The version is raised by
+  // whoever changes that state.
   std::atomic<uint64_t> metadata_version_{1};
   std::atomic<uint64_t> metadata_stable_{0};
 
   // Shared by calls that wait for an offset, taken alone by those that make
-  // offsets meaningless: Truncate and Close. Before both gates.
-  std::shared_mutex restart_mutex_;
+  // offsets meaningless (Truncate, Close) or change where the ring lives.
+  SharedMutex restart_mutex_ URINGFS_ACQUIRED_BEFORE(extend_mutex_, sync_gate_);
   // Odd while the ring restarts; see ReservedEnd().
   std::atomic<uint64_t> restarts_{0};
 
   // A private ring that is to become a shared one; see log_grow.cc.
   std::atomic<bool> is_small_{false};
-  std::unique_ptr<SideFile> next_side_;  // guarded by restart_mutex_
-  // Null without a shared ring or without a thread. Guarded by restart_mutex_.
-  Drainer* drainer_ = nullptr;
+  std::unique_ptr<SideFile> next_side_ URINGFS_GUARDED_BY(restart_mutex_);
+  // Null without a shared ring or without a thread.
+  Drainer* drainer_ URINGFS_GUARDED_BY(restart_mutex_) = nullptr;
   const bool is_drained_by_hand_;
   DrainSchedule schedule_;  // the drainer's
-  // While zeros are written ahead. Before both gates.
-  std::mutex extend_mutex_;
+  // While zeros are written ahead.
+  Mutex extend_mutex_ URINGFS_ACQUIRED_BEFORE(sync_gate_);
   uint64_t syncs_at_extension_ = 0;  // the drainer's
   bool is_extended_ = false;         // the drainer's
-  bool may_extend_ = true;           // guarded by extend_mutex_
+  bool may_extend_ URINGFS_GUARDED_BY(extend_mutex_) = true;
 
-  // What was written of a log that had failed; see RescueAlone. Guarded by
-  // both gates.
-  uint64_t rescued_end_ = 0;
+  // What was written of a log that had failed; see RescueAlone.
+  uint64_t rescued_end_ URINGFS_GUARDED_BY(sync_gate_)
+      URINGFS_GUARDED_BY(flush_gate_) = 0;
 
   // Any thread.
   std::atomic<bool> flushes_to_file_{false};  // see LeaveSideFile
   std::atomic<State> state_{State::kOpen};
   // Begin of the first append that failed: nothing from there on counts.
   std::atomic<uint64_t> abandoned_{UINT64_MAX};
-  mutable std::mutex error_mutex_;
-  Status error_;          // guarded by error_mutex_
-  Status close_status_;   // guarded by error_mutex_
-  IoChoice last_choice_;  // guarded by error_mutex_, set when closed
+  mutable Mutex error_mutex_;
+  Status error_ URINGFS_GUARDED_BY(error_mutex_);
+  Status close_status_ URINGFS_GUARDED_BY(error_mutex_);
+  // Set when closed.
+  IoChoice last_choice_ URINGFS_GUARDED_BY(error_mutex_);
 
   std::atomic<uint64_t> end_when_closed_{0};
   std::atomic<uint64_t> appends_{0};

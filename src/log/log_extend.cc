@@ -30,7 +30,7 @@ constexpr uint64_t kMinStepBytes = uint64_t{256} * 1024;
 
 // Where the file should end now; 0 to leave it. The longer the log, the larger
 // the steps: what is written ahead in vain is never more than what it holds,
-// or the smallest step. REQUIRES: the flush gate is led.
+// or the smallest step.
 uint64_t LogEngine::ExtensionEnd() const {
   const uint64_t begin = flusher_.submitted();
   const uint64_t step = std::min<uint64_t>(
@@ -41,14 +41,14 @@ uint64_t LogEngine::ExtensionEnd() const {
   return ahead < step / 2 ? AlignUp(begin + step, kDeviceBlockBytes) : 0;
 }
 
-// REQUIRES: restart_mutex_ is shared; called by the drainer.
+// REQUIRES: the caller is the drainer.
 void LogEngine::ExtendAhead() {
   const uint64_t syncs = syncs_.load(std::memory_order_relaxed);
   if (syncs < kMinSyncs || syncs == syncs_at_extension_ ||
       flushes_to_file_.load(std::memory_order_relaxed)) {
     return;
   }
-  const std::lock_guard<std::mutex> lock(extend_mutex_);
+  const MutexLock lock(&extend_mutex_);
   if (!may_extend_) {
     return;
   }
@@ -61,6 +61,7 @@ void LogEngine::ExtendAhead() {
   uint64_t from = 0;
   uint64_t to = 0;
   flush_gate_.Exclusive([&] {
+    flush_gate_.AssertLed();
     to = ExtensionEnd();
     from = to > 0 ? flusher_.BeginExtension(to) : 0;
   });
@@ -74,7 +75,11 @@ void LogEngine::ExtendAhead() {
     // Here, so that it is not a sync that pays for the journal's commit.
     may_extend_ = FlushDevice(SyncKind::kData).ok();
   }
-  flush_gate_.Exclusive([&] { flusher_.EndExtension(may_extend_ ? to : 0); });
+  const uint64_t durable_end = may_extend_ ? to : 0;
+  flush_gate_.Exclusive([&] {
+    flush_gate_.AssertLed();
+    flusher_.EndExtension(durable_end);
+  });
   if (may_extend_) {
     CountOne(&extensions_);
     extended_bytes_.fetch_add(to - from, std::memory_order_relaxed);
@@ -86,7 +91,10 @@ void LogEngine::FlushWindow() {
   if (is_extended_ &&
       written_.value() - stable_.value() >= options_.flush_window_bytes) {
     // Whoever leads it now flushes as well.
-    (void)sync_gate_.TryExclusive([&] { LeadSync(SyncKind::kData); });
+    (void)sync_gate_.TryExclusive([&] {
+      sync_gate_.AssertLed();
+      LeadSync(SyncKind::kData);
+    });
   }
 }
 

@@ -9,7 +9,6 @@
 // TryGrow waits for nobody: who calls it may be who is waited for. If anything
 // is going on it does nothing, and the next append or flush tries again.
 
-#include <mutex>
 #include <utility>
 
 #include "src/base/align.h"
@@ -29,13 +28,18 @@ bool LogEngine::IsTooLong(uint64_t more_bytes) const {
 }
 
 void LogEngine::TryGrow() {
-  const std::unique_lock<std::shared_mutex> lock(restart_mutex_,
-                                                 std::try_to_lock);
-  if (!lock.owns_lock() || !is_small_.load(std::memory_order_relaxed) ||
-      IsForeign()) {
+  if (!restart_mutex_.TryLock()) {
     return;
   }
-  flush_gate_.TryExclusive([&] { GrowAlone(); });
+  const ExclusiveLock lock(&restart_mutex_, std::adopt_lock);
+  if (!is_small_.load(std::memory_order_relaxed) || IsForeign()) {
+    return;
+  }
+  flush_gate_.TryExclusive([&] {
+    restart_mutex_.AssertHeld();
+    flush_gate_.AssertLed();
+    GrowAlone();
+  });
 }
 
 Status LogEngine::FindSide(std::unique_ptr<SideFile>* side) const {
@@ -47,7 +51,6 @@ Status LogEngine::FindSide(std::unique_ptr<SideFile>* side) const {
                          side);
 }
 
-// REQUIRES: restart_mutex_ and the flush gate are held.
 void LogEngine::GrowAlone() {
   flusher_.Drain();
   // What comes next is written by direct I/O and makes the file longer. It must
@@ -80,7 +83,6 @@ void LogEngine::GrowAlone() {
   StartDrain();
 }
 
-// REQUIRES: restart_mutex_ is held.
 void LogEngine::StopGrowing() {
   is_small_.store(false, std::memory_order_relaxed);
   if (next_side_ != nullptr) {

@@ -42,7 +42,7 @@ bool LogEngine::TryPublish(uint64_t offset) {
   return true;
 }
 
-// REQUIRES: restart_mutex_ is held; `offset` is reserved.
+// REQUIRES: `offset` is reserved.
 Status LogEngine::PublishTo(uint64_t offset) {
   Backoff backoff;
   while (!TryPublish(offset)) {
@@ -60,11 +60,10 @@ Status LogEngine::PublishTo(uint64_t offset) {
 }
 
 bool LogEngine::DrainTick(std::chrono::steady_clock::time_point now) {
-  const std::shared_lock<std::shared_mutex> lock(restart_mutex_,
-                                                 std::try_to_lock);
-  if (!lock.owns_lock()) {
+  if (!restart_mutex_.TryLockShared()) {
     return true;
   }
+  const SharedLock lock(&restart_mutex_, std::adopt_lock);
   if (side_ == nullptr) {
     return false;  // see SettleForGood
   }
@@ -77,6 +76,7 @@ bool LogEngine::DrainTick(std::chrono::steady_clock::time_point now) {
     moved = false;
     // One step at a time: others wait for the gate.
     flush_gate_.TryExclusive([&] {
+      flush_gate_.AssertLed();
       moved = flusher_.Step(wanted, /*wait=*/true);
       if (flusher_.has_failed()) {
         Fail(flusher_.error());

@@ -13,7 +13,7 @@ Status LogEngine::Sync(SyncKind kind) {
   if (!status.ok()) {
     return status;
   }
-  const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
+  const SharedLock lock(&restart_mutex_);
   return SyncUpTo(ClaimedEnd(), kind);
 }
 
@@ -22,7 +22,7 @@ Status LogEngine::SyncTo(uint64_t offset, SyncKind kind) {
   if (!status.ok()) {
     return status;
   }
-  const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
+  const SharedLock lock(&restart_mutex_);
   const uint64_t end = size();
   if (offset > end) {
     return Status::InvalidArgument("sync up to " + std::to_string(offset) +
@@ -32,7 +32,6 @@ Status LogEngine::SyncTo(uint64_t offset, SyncKind kind) {
   return SyncUpTo(offset, kind);
 }
 
-// REQUIRES: restart_mutex_ is shared.
 Status LogEngine::SyncUpTo(uint64_t offset, SyncKind kind) {
   CountOne(&syncs_);
   // If a flush is under way anyway it is written here, beside that.
@@ -53,13 +52,14 @@ Status LogEngine::SyncUpTo(uint64_t offset, SyncKind kind) {
         return is_done || !CheckUsable().ok();
       },
       [&] {
+        restart_mutex_.AssertShared();
+        sync_gate_.AssertLed();
         LeadSyncTo(offset, kind);
         is_done = CheckUsable().ok();
       });
   return is_done ? Status::Ok() : CheckUsable();
 }
 
-// REQUIRES: the sync gate is led.
 void LogEngine::LeadSyncTo(uint64_t offset, SyncKind kind) {
   if (!MayWriteNow()) {
     LeadWriteAndSync(offset, kind);
@@ -76,7 +76,6 @@ void LogEngine::LeadSyncTo(uint64_t offset, SyncKind kind) {
   }
 }
 
-// REQUIRES: the sync gate is led.
 void LogEngine::LeadWriteAndSync(uint64_t offset, SyncKind kind) {
   // A no-op if it is written already.
   (void)WriteTo(offset);
@@ -93,12 +92,12 @@ bool LogEngine::MayWriteNow() const {
 
 // Writes the stream below `offset` by one write in this thread, if that will
 // do: it spares the hand-over to the ring and the wake-up. True: it is durable
-// as well. *has_choice: both ways would have done. REQUIRES: the sync gate is
-// led.
+// as well. *has_choice: both ways would have done.
 bool LogEngine::LeadWriteNow(uint64_t offset, SyncKind kind, SyncWay way,
                              bool* has_choice) {
   bool is_durable = false;
   flush_gate_.Exclusive([&] {
+    flush_gate_.AssertLed();
     flusher_.Drain();
     // One durable write is enough only if nothing in front of it is owed: a
     // hole would be left there. And where it changes nothing of the file
@@ -134,6 +133,7 @@ void LogEngine::LeadSync(SyncKind kind) {
     // RocksDB does not sync a data file again after Close: its exact size must
     // be covered by this flush. What is written from here on is not.
     flush_gate_.Exclusive([&] {
+      flush_gate_.AssertLed();
       status = flusher_.CutToWritten();
       written = written_.value();
     });
@@ -157,7 +157,7 @@ void LogEngine::LeadSync(SyncKind kind) {
 // the one whose bytes it was about. So the log has failed before the next one
 // begins, and that one is worth nothing.
 Status LogEngine::FlushDevice(SyncKind kind) {
-  const std::lock_guard<std::mutex> lock(device_flush_mutex_);
+  const MutexLock lock(&device_flush_mutex_);
   Status status = device_->MakeDurable(kind);
   if (!status.ok()) {
     Fail(status);
@@ -171,14 +171,17 @@ Status LogEngine::Settle() {
   if (!status.ok()) {
     return status;
   }
-  const std::shared_lock<std::shared_mutex> lock(restart_mutex_);
+  const SharedLock lock(&restart_mutex_);
   status = FlushTo(ClaimedEnd());
   if (status.ok()) {
     // Zeros behind the cut would undo it. For good: whoever settles a log may
     // be about to write there himself.
-    const std::lock_guard<std::mutex> no_extension(extend_mutex_);
+    const MutexLock no_extension(&extend_mutex_);
     may_extend_ = false;
-    flush_gate_.Exclusive([&] { status = flusher_.CutToWritten(); });
+    flush_gate_.Exclusive([&] {
+      flush_gate_.AssertLed();
+      status = flusher_.CutToWritten();
+    });
     // The new size is not durable: the next Sync owes a flush.
     metadata_version_.fetch_add(1, std::memory_order_release);
     if (!status.ok()) {

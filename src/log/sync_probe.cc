@@ -20,10 +20,10 @@ SyncWay SyncProbe::Next() {
     left_.store(left - 1, std::memory_order_relaxed);
     return kept();
   }
-  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-  if (!lock.owns_lock()) {
+  if (!mutex_.TryLock()) {
     return kept();
   }
+  const MutexLock lock(&mutex_, std::adopt_lock);
   turn_ = turn_ == SyncWay::kDsync ? SyncWay::kFlush : SyncWay::kDsync;
   return turn_;
 }
@@ -38,10 +38,10 @@ void SyncProbe::Took(SyncWay way, std::chrono::nanoseconds time) {
   if (left_.load(std::memory_order_relaxed) > 0) {
     return;
   }
-  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-  if (!lock.owns_lock()) {
+  if (!mutex_.TryLock()) {
     return;
   }
+  const MutexLock lock(&mutex_, std::adopt_lock);
   Samples& own = samples_[static_cast<size_t>(way)];
   if (own.count < kSamples) {
     own.nanos[own.count++] = time.count();

@@ -18,7 +18,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
+
+#include "src/base/mutex.h"
+#include "src/base/thread_annotations.h"
 
 namespace uringfs {
 
@@ -59,10 +61,9 @@ class SyncProbe {
   std::atomic<uint32_t> left_{0};  // syncs until it is asked again
 
   // Never waited for: a child of fork may find it locked for ever.
-  std::mutex mutex_;
-  // Guarded by mutex_.
-  std::array<Samples, 2> samples_;
-  SyncWay turn_ = SyncWay::kFlush;
+  Mutex mutex_;
+  std::array<Samples, 2> samples_ URINGFS_GUARDED_BY(mutex_);
+  SyncWay turn_ URINGFS_GUARDED_BY(mutex_) = SyncWay::kFlush;
 };
 
 // Times one sync.

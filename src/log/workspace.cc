@@ -2,11 +2,12 @@
 
 #include "src/log/workspace.h"
 
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "src/base/fork_count.h"
+#include "src/base/mutex.h"
+#include "src/base/thread_annotations.h"
 #include "src/device/device.h"
 
 namespace uringfs {
@@ -19,9 +20,9 @@ constexpr size_t kMaxIdleBytes = 32u << 20;
 constexpr size_t kQueueCost = 256u << 10;
 
 struct Pool {
-  std::mutex mutex;
-  std::vector<std::unique_ptr<Workspace>> idle;
-  size_t idle_bytes = 0;
+  Mutex mutex;
+  std::vector<std::unique_ptr<Workspace>> idle URINGFS_GUARDED_BY(mutex);
+  size_t idle_bytes URINGFS_GUARDED_BY(mutex) = 0;
 };
 
 // Never destroyed: logs may be closed by destructors of statics.
@@ -41,7 +42,7 @@ Workspace::Workspace(AlignedBuffer memory, size_t ring_bytes, Sys* sys)
 Status Workspace::Acquire(size_t ring_bytes, std::unique_ptr<Workspace>* out) {
   {
     Pool& pool = ThePool();
-    const std::lock_guard<std::mutex> lock(pool.mutex);
+    const MutexLock lock(&pool.mutex);
     for (auto it = pool.idle.begin(); it != pool.idle.end(); ++it) {
       if ((*it)->ring_bytes_ != ring_bytes) {
         continue;
@@ -77,7 +78,7 @@ void Workspace::Release(std::unique_ptr<Workspace> workspace) {
     return;
   }
   Pool& pool = ThePool();
-  const std::lock_guard<std::mutex> lock(pool.mutex);
+  const MutexLock lock(&pool.mutex);
   const size_t cost = workspace->ring_bytes_ + kQueueCost;
   // The oldest goes: what was used last is what is used next, in size too.
   while (pool.idle_bytes + cost > kMaxIdleBytes && !pool.idle.empty()) {

@@ -10,10 +10,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <mutex>
 #include <utility>
 
+#include "src/base/mutex.h"
 #include "src/base/posix_file.h"
+#include "src/base/thread_annotations.h"
 #include "src/recovery/look.h"
 
 #include "uringfs/recovery.h"
@@ -59,25 +60,25 @@ struct LogView::Body {
   const LogFormat* format = nullptr;
   PosixFile log;
   struct stat identity = {};
-  mutable std::mutex mutex;
-  // All guarded by mutex. `attached` has more of the log than its file; null:
-  // the file is all there is to know of, up to `file_end`, as was judged when
-  // the side file was `judged`.
-  mutable SidePointer attached;
-  mutable SidePointer judged;
-  mutable uint64_t file_end = UINT64_MAX;
+  mutable Mutex mutex;
+  // `attached` has more of the log than its file; null: the file is all there
+  // is to know of, up to `file_end`, as was judged when the side file was
+  // `judged`.
+  mutable SidePointer attached URINGFS_GUARDED_BY(mutex);
+  mutable SidePointer judged URINGFS_GUARDED_BY(mutex);
+  mutable uint64_t file_end URINGFS_GUARDED_BY(mutex) = UINT64_MAX;
   // Somebody holds the log, but not the owner that the side file names: a
   // recovery perhaps. It is judged as soon as he lets go.
-  mutable bool is_unproven = false;
+  mutable bool is_unproven URINGFS_GUARDED_BY(mutex) = false;
 
   Status Serve(Request* request) const;
   // The side file that has more of this log than its file, or null. Errors:
   // it is unusable.
   Status FindSide(SidePointer* side) const;
   Status Take(SideLook* look, SidePointer* side) const;
-  bool IsProven() const;
-  // Whether the side file is what it was when it was judged. REQUIRES: mutex.
-  bool IsAsJudged(const Side& now) const;
+  bool IsProven() const URINGFS_REQUIRES(mutex);
+  // Whether the side file is what it was when it was judged.
+  bool IsAsJudged(const Side& now) const URINGFS_REQUIRES(mutex);
   Status ServePlain(bool is_patient, Request* request, bool* is_done) const;
   void Drop(const SidePointer& side) const;
   Status FileSize(uint64_t* bytes) const;
@@ -86,7 +87,7 @@ struct LogView::Body {
                    bool* is_done) const;
 };
 
-// REQUIRES: mutex is held, something is attached.
+// REQUIRES: something is attached.
 bool LogView::Body::IsProven() const {
   if (is_unproven && log.TryLock(LOCK_SH) == 0) {
     (void)log.TryLock(LOCK_UN);
@@ -107,7 +108,7 @@ bool LogView::Body::IsAsJudged(const Side& now) const {
 Status LogView::Body::FindSide(SidePointer* side) const {
   Side now;
   {
-    const std::lock_guard<std::mutex> lock(mutex);
+    const MutexLock lock(&mutex);
     if (attached != nullptr && IsProven()) {
       *side = attached;
       return Status::Ok();
@@ -141,7 +142,7 @@ Status LogView::Body::Take(SideLook* look, SidePointer* side) const {
   if (judgement.verdict == SideVerdict::kUnusable) {
     return Status::Corruption(UnusableMessage(path, judgement), path);
   }
-  const std::lock_guard<std::mutex> lock(mutex);
+  const MutexLock lock(&mutex);
   const bool has_more =
       (look->is_owned && look->side.content == SideContent::kLive) ||
       (is_whole && judgement.at_stake > 0);
@@ -161,7 +162,7 @@ Status LogView::Body::Take(SideLook* look, SidePointer* side) const {
 }
 
 void LogView::Body::Drop(const SidePointer& side) const {
-  const std::lock_guard<std::mutex> lock(mutex);
+  const MutexLock lock(&mutex);
   if (attached == side) {
     attached = nullptr;
   }
@@ -224,7 +225,7 @@ Status LogView::Body::ServePlain(bool is_patient, Request* request,
   }
   uint64_t end = 0;
   {
-    const std::lock_guard<std::mutex> lock(mutex);
+    const MutexLock lock(&mutex);
     end = file_end;
   }
   const int error =

@@ -255,7 +255,7 @@ void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   WriteHeader(header);
   std::memset(memory_ + kSideSumsAt, 0, kSideSums * sizeof(SideSum));
   {
-    const std::lock_guard<std::mutex> lock(sum_mutex_);
+    const MutexLock lock(&sum_mutex_);
     summed_end_ = header_.sum_begin;
     sum_ = header_.checksum;
     Sum(end);
@@ -291,7 +291,6 @@ void SideFile::Disarm() {
 }
 
 // Takes what is in the ring up to `end` into the running sum.
-// REQUIRES: sum_mutex_.
 void SideFile::Sum(uint64_t end) {
   while (summed_end_ < end) {
     const uint64_t at = (summed_end_ - header_.origin) % SideRingBytes(header_);
@@ -303,7 +302,6 @@ void SideFile::Sum(uint64_t end) {
 }
 
 // In turn, so that a kill leaves the one that goes with the word.
-// REQUIRES: sum_mutex_.
 void SideFile::NoteSum() {
   const size_t slot = kSideSumsAt + next_sum_ * sizeof(SideSum);
   next_sum_ = (next_sum_ + 1) % kSideSums;
@@ -315,12 +313,12 @@ void SideFile::NoteSum() {
 }
 
 void SideFile::SumUpTo(uint64_t end) {
-  const std::lock_guard<std::mutex> lock(sum_mutex_);
+  const MutexLock lock(&sum_mutex_);
   Sum(end);
 }
 
 void SideFile::PublishFilled(uint64_t end) {
-  const std::lock_guard<std::mutex> lock(sum_mutex_);
+  const MutexLock lock(&sum_mutex_);
   std::atomic<uint64_t>* const word = Word(kSideFilledAt);
   // relaxed: stored under the same mutex.
   if ((word->load(std::memory_order_relaxed) & kMaxSealedOffset) >= end) {
@@ -347,7 +345,7 @@ void SideFile::CutFilled(uint64_t end) {
   if (filled() <= end) {
     return;
   }
-  const std::lock_guard<std::mutex> lock(sum_mutex_);
+  const MutexLock lock(&sum_mutex_);
   const uint64_t written =
       Word(kSideWrittenAt)->load(std::memory_order_relaxed) & kMaxSealedOffset;
   if (end >= written) {
@@ -358,8 +356,7 @@ void SideFile::CutFilled(uint64_t end) {
   Word(kSideFilledAt)->store(SealWord(end), std::memory_order_release);
 }
 
-// Takes what is behind `end` out of the running sum. REQUIRES: sum_mutex_; the
-// ring has it.
+// Takes what is behind `end` out of the running sum. REQUIRES: the ring has it.
 void SideFile::Unsum(uint64_t end) {
   while (summed_end_ > end) {
     const uint64_t last =

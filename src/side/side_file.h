@@ -26,10 +26,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "src/base/file_identity.h"
+#include "src/base/mutex.h"
+#include "src/base/thread_annotations.h"
 #include "src/side/side_format.h"
 
 #include "uringfs/options.h"
@@ -103,9 +104,9 @@ class SideFile {
   SideHeader HeaderOfNoLog(dev_t device) const;
   void WriteHeader(SideHeader header);
   bool IsInPlace() const;
-  void Sum(uint64_t end);
-  void Unsum(uint64_t end);
-  void NoteSum();
+  void Sum(uint64_t end) URINGFS_REQUIRES(sum_mutex_);
+  void Unsum(uint64_t end) URINGFS_REQUIRES(sum_mutex_);
+  void NoteSum() URINGFS_REQUIRES(sum_mutex_);
   std::atomic<uint64_t>* Word(size_t at) const;
 
   const int fd_;
@@ -116,12 +117,11 @@ class SideFile {
   bool is_armed_ = false;
   SideHeader header_ = {};  // as it was written
 
-  std::mutex sum_mutex_;
-  // All guarded by sum_mutex_. The running sum, of the stream below
-  // `summed_end_`.
-  uint64_t summed_end_ = 0;
-  uint32_t sum_ = 0;
-  size_t next_sum_ = 0;
+  Mutex sum_mutex_;
+  // The running sum, of the stream below `summed_end_`.
+  uint64_t summed_end_ URINGFS_GUARDED_BY(sum_mutex_) = 0;
+  uint32_t sum_ URINGFS_GUARDED_BY(sum_mutex_) = 0;
+  size_t next_sum_ URINGFS_GUARDED_BY(sum_mutex_) = 0;
 };
 
 }  // namespace uringfs

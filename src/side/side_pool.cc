@@ -7,12 +7,13 @@
 
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "src/base/fork_count.h"
+#include "src/base/mutex.h"
 #include "src/base/posix_file.h"
+#include "src/base/thread_annotations.h"
 
 namespace uringfs {
 namespace {
@@ -27,8 +28,8 @@ struct Directory {
 
 struct Pool {
   const uint32_t forks = ForkCount();
-  std::mutex mutex;
-  std::map<std::string, Directory> directories;  // guarded by mutex
+  Mutex mutex;
+  std::map<std::string, Directory> directories URINGFS_GUARDED_BY(mutex);
 };
 
 // Never destroyed: logs may be closed by destructors of statics. After a fork
@@ -46,7 +47,7 @@ Pool& ThePool() {
   return *pool;
 }
 
-// REQUIRES: the pool is locked.
+// REQUIRES: the pool that it is of is locked.
 std::unique_ptr<SideFile> TakeIdle(const LogOptions& options,
                                    Directory* directory) {
   for (auto it = directory->idle.begin(); it != directory->idle.end(); ++it) {
@@ -60,12 +61,11 @@ std::unique_ptr<SideFile> TakeIdle(const LogOptions& options,
   return nullptr;
 }
 
-// REQUIRES: the pool is locked.
-Status CloseOne(std::map<std::string, Directory>* directories,
-                const std::string& name) {
+Status CloseOne(const std::string& name, Pool* pool)
+    URINGFS_REQUIRES(pool->mutex) {
   Status first;
-  const auto found = directories->find(name);
-  if (found == directories->end() || --found->second.open_logs > 0) {
+  const auto found = pool->directories.find(name);
+  if (found == pool->directories.end() || --found->second.open_logs > 0) {
     return first;
   }
   for (const auto& side : found->second.idle) {
@@ -74,7 +74,7 @@ Status CloseOne(std::map<std::string, Directory>* directories,
       first = status;
     }
   }
-  directories->erase(found);
+  pool->directories.erase(found);
   return first;
 }
 
@@ -96,7 +96,7 @@ Status AcquireSideFile(const std::string& log_path, const std::string& distrust,
     return Status::NotSupported("private ring: " + log_path + distrust);
   }
   Pool& pool = ThePool();
-  const std::lock_guard<std::mutex> lock(pool.mutex);
+  const MutexLock lock(&pool.mutex);
   const std::string name = DirectoryPrefixOf(log_path);
   Directory& directory = pool.directories[name];
   ++directory.open_logs;
@@ -108,7 +108,7 @@ Status AcquireSideFile(const std::string& log_path, const std::string& distrust,
   }
   Status status = SideFile::Create(log_path, options, side);
   if (!status.ok()) {
-    (void)CloseOne(&pool.directories, name);
+    (void)CloseOne(name, &pool);
   }
   return status;
 }
@@ -121,16 +121,16 @@ std::string WhyPrivate(const Status& status) {
 
 Status RetireSideFile(const std::string& log_path, SideFile* side) {
   Pool& pool = ThePool();
-  const std::lock_guard<std::mutex> lock(pool.mutex);
+  const MutexLock lock(&pool.mutex);
   Status status = side->Unlink();  // its memory stays in use
-  Status closed = CloseOne(&pool.directories, DirectoryPrefixOf(log_path));
+  Status closed = CloseOne(DirectoryPrefixOf(log_path), &pool);
   return status.ok() ? closed : status;
 }
 
 Status ReleaseSideFile(const std::string& log_path,
                        std::unique_ptr<SideFile> side) {
   Pool& pool = ThePool();
-  const std::lock_guard<std::mutex> lock(pool.mutex);
+  const MutexLock lock(&pool.mutex);
   const std::string name = DirectoryPrefixOf(log_path);
   Status status;
   const auto found = pool.directories.find(name);
@@ -142,7 +142,7 @@ Status ReleaseSideFile(const std::string& log_path,
       status = side->Remove();
     }
   }
-  Status closed = CloseOne(&pool.directories, name);
+  Status closed = CloseOne(name, &pool);
   return status.ok() ? closed : status;
 }
 
