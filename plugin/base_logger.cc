@@ -42,7 +42,7 @@ void BaseLogger::IfItFits(const char* format, va_list args, Write write) {
     write();
     return;
   }
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   const uint64_t size = target_->GetLogFileSize();
   const uint64_t more = LengthOf(format, args) + kFrameBytes;
   if (size < limit && more <= limit - size) {

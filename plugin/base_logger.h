@@ -14,7 +14,8 @@
 
 #include <cstdarg>
 #include <memory>
-#include <mutex>
+
+#include "mutex.h"
 
 #include "rocksdb_api.h"
 
@@ -40,7 +41,7 @@ class BaseLogger final : public rdb::Logger {
   void IfItFits(const char* format, va_list args, Write write);
 
   std::shared_ptr<rdb::Logger> target_;
-  std::mutex mutex_;  // under a limit: one line at a time
+  Mutex mutex_;  // under a limit: one line at a time
 };
 
 }  // namespace uringfs

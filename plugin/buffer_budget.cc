@@ -21,7 +21,7 @@ BufferShare::~BufferShare() {
 
 BufferShare BufferBudget::Take(uint64_t cap_bytes, uint32_t buffer_bytes,
                                uint32_t wanted) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   // The cap may have been lowered.
   const uint64_t left =
       (cap_bytes - std::min(cap_bytes, in_use_)) / buffer_bytes;
@@ -36,17 +36,17 @@ BufferShare BufferBudget::Take(uint64_t cap_bytes, uint32_t buffer_bytes,
 }
 
 void BufferBudget::GiveBack(uint64_t bytes) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   in_use_ -= bytes;
 }
 
 uint64_t BufferBudget::in_use() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   return in_use_;
 }
 
 uint64_t BufferBudget::peak() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   return peak_;
 }
 

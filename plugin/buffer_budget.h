@@ -12,8 +12,10 @@
 #define URINGFS_PLUGIN_BUFFER_BUDGET_H_
 
 #include <cstdint>
-#include <mutex>
 #include <utility>
+
+#include "mutex.h"
+#include "thread_annotations.h"
 
 namespace uringfs {
 
@@ -58,10 +60,9 @@ class BufferBudget {
   friend class BufferShare;
   void GiveBack(uint64_t bytes);
 
-  mutable std::mutex mutex_;
-  // Guarded by mutex_.
-  uint64_t in_use_ = 0;
-  uint64_t peak_ = 0;
+  mutable Mutex mutex_;
+  uint64_t in_use_ URINGFS_GUARDED_BY(mutex_) = 0;
+  uint64_t peak_ URINGFS_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace uringfs

@@ -86,7 +86,7 @@ void CacheDemand::Closed(const std::string& path, uint64_t bytes, int64_t now) {
   file->bytes = bytes;
   file->stats = stats_;
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     Remember(path, file);
   }
   if (policy_ == DataCache::kWarm ||
@@ -114,7 +114,7 @@ void CacheDemand::Want(const std::string& path,
   if (!warmer.HasRoom()) {
     return;
   }
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   if (file->heat.load(std::memory_order_relaxed) != Heat::kCold) {
     return;  // somebody else was here first
   }
@@ -127,7 +127,7 @@ void CacheDemand::Want(const std::string& path,
 
 void CacheDemand::Renamed(const std::string& from, const std::string& to) {
   if (!IsForked()) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     const std::shared_ptr<FileHeat> file = Find(from);
     Drop(from);
     Drop(to);
@@ -139,7 +139,7 @@ void CacheDemand::Renamed(const std::string& from, const std::string& to) {
 
 void CacheDemand::Linked(const std::string& from, const std::string& to) {
   if (!IsForked()) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     if (const std::shared_ptr<FileHeat> file = Find(from)) {
       Remember(to, file);
     }
@@ -148,7 +148,7 @@ void CacheDemand::Linked(const std::string& from, const std::string& to) {
 
 void CacheDemand::Forget(const std::string& path) {
   if (!IsForked()) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     Drop(path);
   }
 }
@@ -158,7 +158,7 @@ std::shared_ptr<FileHeat> CacheDemand::Opened(const std::string& path,
   if (IsForked()) {
     return nullptr;
   }
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   std::shared_ptr<FileHeat> file = Find(path);
   if (file == nullptr && policy_ == DataCache::kAuto &&
       stat.st_mtime >= BootTime()) {

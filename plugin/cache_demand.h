@@ -26,12 +26,13 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 
 #include "cache_warmer.h"
 #include "fs_stats.h"
+#include "mutex.h"
+#include "thread_annotations.h"
 
 #include "rocksdb_api.h"
 #include "uringfs_file_system.h"
@@ -83,11 +84,12 @@ class CacheDemand {
   };
 
   bool IsForked() const;
-  bool MayHave(const FileHeat& file) const;
-  // REQUIRES of all these: mutex_ is held.
-  std::shared_ptr<FileHeat> Find(const std::string& path) const;
-  void Remember(const std::string& path, std::shared_ptr<FileHeat> file);
-  void Drop(const std::string& path);
+  bool MayHave(const FileHeat& file) const URINGFS_REQUIRES(mutex_);
+  std::shared_ptr<FileHeat> Find(const std::string& path) const
+      URINGFS_REQUIRES(mutex_);
+  void Remember(const std::string& path, std::shared_ptr<FileHeat> file)
+      URINGFS_REQUIRES(mutex_);
+  void Drop(const std::string& path) URINGFS_REQUIRES(mutex_);
 
   const DataCache policy_;
   const uint64_t cached_bytes_;
@@ -96,10 +98,11 @@ class CacheDemand {
   const pid_t process_;
   // Relaxed: nothing else is known by it.
   std::atomic<int64_t> last_read_;
-  std::mutex mutex_;
-  // Guarded by mutex_. The oldest first.
-  std::list<Known> known_;
-  std::unordered_map<std::string, std::list<Known>::iterator> by_path_;
+  Mutex mutex_;
+  // The oldest first.
+  std::list<Known> known_ URINGFS_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, std::list<Known>::iterator> by_path_
+      URINGFS_GUARDED_BY(mutex_);
 };
 
 // A data file as its users read it. THREADS: any.

@@ -77,7 +77,7 @@ void CacheWarmer::Warm(const std::string& path,
     return;
   }
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     is_started_ = is_started_ || StartBackgroundThread([this] { Run(); });
     if (!is_started_) {
       // The next read of the file tries again.
@@ -87,24 +87,25 @@ void CacheWarmer::Warm(const std::string& path,
     waiting_.push_back({path, file});
     waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
   }
-  has_work_.notify_one();
+  has_work_.NotifyOne();
 }
 
 void CacheWarmer::Run() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   while (true) {
-    has_work_.wait(lock, [&] { return !waiting_.empty(); });
+    while (waiting_.empty()) {
+      has_work_.Wait(&mutex_);
+    }
     const File next = std::move(waiting_.front());
     waiting_.pop_front();
     waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
-    lock.unlock();
+    const MutexUnlock unlocked(&mutex_);
     const bool is_warm = WarmNow(next.path, next.file);
     next.file->heat.store(is_warm ? Heat::kWarm : Heat::kPassedOver,
                           std::memory_order_relaxed);
     if (const auto stats = next.file->stats.lock(); is_warm && stats) {
       stats->Warmed(next.file->bytes);
     }
-    lock.lock();
   }
 }
 

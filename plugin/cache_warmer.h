@@ -13,15 +13,15 @@
 #define URINGFS_PLUGIN_CACHE_WARMER_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "fs_stats.h"
+#include "mutex.h"
+#include "thread_annotations.h"
 
 namespace uringfs {
 
@@ -72,11 +72,10 @@ class CacheWarmer {
 
   // The size of `waiting_`; changed where that is.
   std::atomic<size_t> waiting_count_{0};
-  std::mutex mutex_;
-  std::condition_variable has_work_;
-  // Guarded by mutex_.
-  std::deque<File> waiting_;
-  bool is_started_ = false;
+  Mutex mutex_;
+  CondVar has_work_;
+  std::deque<File> waiting_ URINGFS_GUARDED_BY(mutex_);
+  bool is_started_ URINGFS_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace uringfs

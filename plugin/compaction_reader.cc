@@ -60,7 +60,7 @@ bool ReadStreams::Open(const std::string& path, size_t bytes,
     return false;
   }
   stream->memory = std::move(memory);
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   open_.erase(std::remove_if(open_.begin(), open_.end(),
                              [](const auto& entry) { return entry.expired(); }),
               open_.end());
@@ -70,7 +70,7 @@ bool ReadStreams::Open(const std::string& path, size_t bytes,
 
 // (The stream that it is done for is not among them: it is not open.)
 void ReadStreams::Reclaim() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   std::shared_ptr<ReadStream> oldest;
   Clock::time_point oldest_use = Clock::now() - kIdle;
   for (const std::weak_ptr<ReadStream>& entry : open_) {
@@ -78,24 +78,24 @@ void ReadStreams::Reclaim() {
     if (stream == nullptr) {
       continue;
     }
-    const std::unique_lock<std::mutex> held(stream->mutex, std::try_to_lock);
-    if (held.owns_lock() && stream->ahead != nullptr &&
-        stream->last_use < oldest_use) {
+    if (!stream->mutex.TryLock()) {
+      continue;
+    }
+    const MutexLock held(&stream->mutex, std::adopt_lock);
+    if (stream->ahead != nullptr && stream->last_use < oldest_use) {
       oldest_use = stream->last_use;
       oldest = stream;
     }
   }
-  if (oldest == nullptr) {
+  if (oldest == nullptr || !oldest->mutex.TryLock()) {
     return;
   }
-  const std::unique_lock<std::mutex> held(oldest->mutex, std::try_to_lock);
-  if (held.owns_lock()) {
-    oldest->Close();
-    open_.erase(std::remove_if(
-                    open_.begin(), open_.end(),
-                    [&](const auto& entry) { return entry.lock() == oldest; }),
-                open_.end());
-  }
+  const MutexLock held(&oldest->mutex, std::adopt_lock);
+  oldest->Close();
+  open_.erase(
+      std::remove_if(open_.begin(), open_.end(),
+                     [&](const auto& entry) { return entry.lock() == oldest; }),
+      open_.end());
 }
 
 CompactionReader::CompactionReader(
@@ -142,7 +142,7 @@ CompactionReader::Lane* CompactionReader::LaneFor(uint64_t offset) const {
 
 CompactionReader::Lane* CompactionReader::TakeLane(uint64_t offset,
                                                    size_t n) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   ++reads_;
   Lane* lane = LaneFor(offset);
   if (lane == nullptr) {
@@ -172,20 +172,20 @@ CompactionReader::Lane* CompactionReader::TakeLane(uint64_t offset,
 }
 
 void CompactionReader::GiveBack(Lane* lane) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   lane->is_busy = false;
 }
 
 bool CompactionReader::ReadAheadIn(Lane* lane, uint64_t offset, size_t n,
                                    char* scratch, size_t* got) const {
-  ReadStream& stream = *lane->stream;
-  const std::lock_guard<std::mutex> lock(stream.mutex);
+  const std::shared_ptr<ReadStream>& stream = lane->stream;
+  const MutexLock lock(&stream->mutex);
   const Clock::time_point now = Clock::now();
-  if (stream.ahead == nullptr) {
+  if (stream->ahead == nullptr) {
     if (now < lane->no_try_before) {
       return false;
     }
-    if (!streams_->Open(path_, n, lane->stream)) {
+    if (!streams_->Open(path_, n, stream)) {
       lane->no_try_before = now + kNextTry;
       return false;
     }
@@ -193,18 +193,18 @@ bool CompactionReader::ReadAheadIn(Lane* lane, uint64_t offset, size_t n,
     // is open and its path would not be the same file.
     is_hopeless_.store(!IsStill(path_, file_), std::memory_order_relaxed);
   }
-  stream.last_use = now;
-  const uint64_t before = stream.ahead->device_bytes();
+  stream->last_use = now;
+  const uint64_t before = stream->ahead->device_bytes();
   const bool is_good = !is_hopeless_ &&
-                       stream.ahead->Read(offset, n, scratch, got).ok() &&
+                       stream->ahead->Read(offset, n, scratch, got).ok() &&
                        (*got == n || offset + *got == size());
-  if (stream.ahead->device_bytes() != before) {
-    streams_->stats()->ReadAhead(stream.ahead->device_bytes() - before);
+  if (stream->ahead->device_bytes() != before) {
+    streams_->stats()->ReadAhead(stream->ahead->device_bytes() - before);
   }
   if (!is_good) {
     // Errors are the base's to tell.
     is_hopeless_.store(true, std::memory_order_relaxed);
-    stream.Close();
+    stream->Close();
   }
   return is_good;
 }

@@ -16,7 +16,6 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +23,8 @@
 #include "buffer_budget.h"
 #include "cache_demand.h"
 #include "fs_stats.h"
+#include "mutex.h"
+#include "thread_annotations.h"
 
 #include "rocksdb_api.h"
 
@@ -32,18 +33,18 @@ namespace uringfs {
 // Whether `path` names the file that `file` describes, unchanged.
 bool IsStill(const std::string& path, const struct stat& file);
 
-// A file being read ahead from some place on. Guarded by its mutex.
+// A file being read ahead from some place on.
 struct ReadStream {
-  void Close() {
+  void Close() URINGFS_REQUIRES(mutex) {
     ahead.reset();
     memory = {};
   }
 
-  std::mutex mutex;
+  Mutex mutex;
   // Null before it is opened, and after its memory was taken back.
-  std::unique_ptr<ReadAhead> ahead;
-  BufferShare memory;
-  std::chrono::steady_clock::time_point last_use;
+  std::unique_ptr<ReadAhead> ahead URINGFS_GUARDED_BY(mutex);
+  BufferShare memory URINGFS_GUARDED_BY(mutex);
+  std::chrono::steady_clock::time_point last_use URINGFS_GUARDED_BY(mutex);
 };
 
 // All streams of a file system, which share a budget. THREADS: any.
@@ -62,9 +63,9 @@ class ReadStreams {
 
   // Opens a stream that is not open, for reads of `bytes`. False if there is
   // no memory for it, or the file cannot be read so: later perhaps.
-  // REQUIRES: stream->mutex is held.
   bool Open(const std::string& path, size_t bytes,
-            const std::shared_ptr<ReadStream>& stream);
+            const std::shared_ptr<ReadStream>& stream)
+      URINGFS_REQUIRES(stream->mutex);
 
   FsStats* stats() const { return stats_.get(); }
   // Memory of the streams that are open.
@@ -81,8 +82,8 @@ class ReadStreams {
   const uint64_t max_bytes_;
   const std::shared_ptr<FsStats> stats_;
   BufferBudget budget_;
-  std::mutex mutex_;
-  std::vector<std::weak_ptr<ReadStream>> open_;  // guarded by mutex_
+  Mutex mutex_;
+  std::vector<std::weak_ptr<ReadStream>> open_ URINGFS_GUARDED_BY(mutex_);
 };
 
 // A table as every reader knows it, but for what compactions read of it. They
@@ -106,7 +107,7 @@ class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
   static constexpr size_t kMaxLanes = 8;
 
   struct Lane {
-    // Guarded by mutex_.
+    // Guarded by the reader's mutex_.
     bool is_busy = false;
     uint64_t expected = 0;  // where the next read of it begins
     uint64_t went_on = 0;   // bytes read one behind the other
@@ -121,8 +122,7 @@ class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
   // The lane that goes on at `offset`, busy now, if it is worth reading ahead.
   // Else null, and some lane remembers the read.
   Lane* TakeLane(uint64_t offset, size_t n) const;
-  // REQUIRES: mutex_ is held.
-  Lane* LaneFor(uint64_t offset) const;
+  Lane* LaneFor(uint64_t offset) const URINGFS_REQUIRES(mutex_);
   void GiveBack(Lane* lane) const;
   // False if somebody else has to read it.
   bool ReadAheadIn(Lane* lane, uint64_t offset, size_t n, char* scratch,
@@ -133,9 +133,9 @@ class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
   const std::shared_ptr<ReadStreams> streams_;
   const DemandReader* const warmth_;
   mutable std::atomic<bool> is_hopeless_{false};
-  mutable std::mutex mutex_;
-  mutable uint64_t reads_ = 0;                        // guarded by mutex_
-  mutable std::vector<std::unique_ptr<Lane>> lanes_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  mutable uint64_t reads_ URINGFS_GUARDED_BY(mutex_) = 0;
+  mutable std::vector<std::unique_ptr<Lane>> lanes_ URINGFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace uringfs

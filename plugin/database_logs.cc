@@ -16,7 +16,7 @@ void WriteLogLine(rdb::Logger* logger, rdb::InfoLogLevel level,
 
 void DatabaseLogs::Remember(const std::string& path,
                             const std::shared_ptr<rdb::Logger>& logger) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   // Those of databases that were closed meanwhile.
   for (auto it = by_directory_.begin(); it != by_directory_.end();) {
     it = it->second.expired() ? by_directory_.erase(it) : std::next(it);
@@ -26,7 +26,7 @@ void DatabaseLogs::Remember(const std::string& path,
 }
 
 std::shared_ptr<rdb::Logger> DatabaseLogs::Find(const std::string& directory) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   const auto found = by_directory_.find(directory);
   std::shared_ptr<rdb::Logger> logger =
       found == by_directory_.end() ? nullptr : found->second.lock();

@@ -10,8 +10,10 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
+
+#include "mutex.h"
+#include "thread_annotations.h"
 
 #include "rocksdb_api.h"
 
@@ -38,10 +40,10 @@ class DatabaseLogs {
  private:
   std::shared_ptr<rdb::Logger> Find(const std::string& directory);
 
-  std::mutex mutex_;
-  // Guarded by mutex_.
-  std::map<std::string, std::weak_ptr<rdb::Logger>> by_directory_;
-  std::weak_ptr<rdb::Logger> newest_;
+  Mutex mutex_;
+  std::map<std::string, std::weak_ptr<rdb::Logger>> by_directory_
+      URINGFS_GUARDED_BY(mutex_);
+  std::weak_ptr<rdb::Logger> newest_ URINGFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace uringfs

@@ -4,16 +4,16 @@
 
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
 #include <cstdlib>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "background_thread.h"
 #include "live_file.h"
+#include "mutex.h"
+#include "thread_annotations.h"
 
 namespace uringfs {
 namespace {
@@ -34,7 +34,7 @@ class Errands {
   static void Start(const std::shared_ptr<Errands>& errands,
                     std::function<bool()> run) {
     {
-      const std::lock_guard<std::mutex> lock(errands->mutex_);
+      const MutexLock lock(&errands->mutex_);
       ++errands->running_;
     }
     const auto body = [errands, run = std::move(run)] { errands->End(run()); };
@@ -45,23 +45,26 @@ class Errands {
 
   // False if one has failed, or still runs at `deadline`.
   bool Wait(Clock::time_point deadline) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_until(lock, deadline, [&] { return running_ == 0; }) &&
-           all_well_;
+    const MutexLock lock(&mutex_);
+    bool is_late = false;
+    while (running_ != 0 && !is_late) {
+      is_late = !changed_.WaitUntil(&mutex_, deadline);
+    }
+    return running_ == 0 && all_well_;
   }
 
  private:
   void End(bool is_well) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     --running_;
     all_well_ = all_well_ && is_well;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  size_t running_ = 0;    // guarded by mutex_
-  bool all_well_ = true;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  size_t running_ URINGFS_GUARDED_BY(mutex_) = 0;
+  bool all_well_ URINGFS_GUARDED_BY(mutex_) = true;
 };
 
 // Finding the files takes a lock, so that is done elsewhere too.

@@ -21,8 +21,8 @@ struct Pending {
   // A forked child has copies of locks that nobody will ever open, and the
   // numbers are its parent's to tell.
   const pid_t owner_pid = ::getpid();
-  std::mutex mutex;
-  std::set<FsStats*> all;
+  Mutex mutex;
+  std::set<FsStats*> all URINGFS_GUARDED_BY(mutex);
 };
 
 Pending& PendingAtExit() {
@@ -35,7 +35,7 @@ void WriteAllAtExit() {
   if (pending.owner_pid != ::getpid()) {
     return;
   }
-  const std::lock_guard<std::mutex> lock(pending.mutex);
+  const MutexLock lock(&pending.mutex);
   for (FsStats* stats : pending.all) {
     stats->WriteOnce();
   }
@@ -144,7 +144,7 @@ FsStats::~FsStats() {
     return;
   }
   {
-    const std::lock_guard<std::mutex> lock(pending.mutex);
+    const MutexLock lock(&pending.mutex);
     pending.all.erase(this);
   }
   WriteOnce();
@@ -152,26 +152,26 @@ FsStats::~FsStats() {
 
 void FsStats::SetFile(const std::string& path) {
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     file_ = path;
   }
   if (path.empty()) {
     return;
   }
   Pending& pending = PendingAtExit();
-  const std::lock_guard<std::mutex> lock(pending.mutex);
+  const MutexLock lock(&pending.mutex);
   pending.all.insert(this);
   static const bool registered = std::atexit(&WriteAllAtExit) == 0;
   static_cast<void>(registered);
 }
 
 void FsStats::Opened(const LogStore* log, FileKind kind) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   open_.emplace(log, kind);
 }
 
 void FsStats::Closed(const LogStore* log) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   const auto found = open_.find(log);
   if (found != open_.end()) {
     Collect(*log, found->second, &closed_);
@@ -180,17 +180,17 @@ void FsStats::Closed(const LogStore* log) {
 }
 
 void FsStats::OpenedOnBase() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   ++closed_.base_files;
 }
 
 void FsStats::OpenedWithoutBuffers() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   ++closed_.unbuffered_files;
 }
 
 void FsStats::Recovered(const RecoveryReport& report) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   switch (report.outcome) {
     case RecoveryOutcome::kRecovered:
       ++closed_.side_recovered;
@@ -231,17 +231,17 @@ void FsStats::Collect(const LogStore& log, FileKind kind, FsTotals* totals) {
 }
 
 void FsStats::ReadAhead(uint64_t bytes) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   closed_.read_ahead_bytes += bytes;
 }
 
 void FsStats::Warmed(uint64_t bytes) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   closed_.warmed_bytes += bytes;
 }
 
 FsTotals FsStats::Totals() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   FsTotals totals = closed_;
   totals.open_files = open_.size();
   totals.buffer_bytes = budget_.in_use();
@@ -258,7 +258,7 @@ void FsStats::WriteOnce() {
   }
   std::string file;
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     if (written_ || file_.empty()) {
       return;
     }

@@ -13,11 +13,12 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 
 #include "buffer_budget.h"
 #include "file_policy.h"
+#include "mutex.h"
+#include "thread_annotations.h"
 
 namespace uringfs {
 
@@ -94,12 +95,11 @@ class FsStats {
   static void Collect(const LogStore& log, FileKind kind, FsTotals* totals);
 
   BufferBudget budget_;
-  mutable std::mutex mutex_;
-  // Guarded by mutex_.
-  FsTotals closed_;
-  std::map<const LogStore*, FileKind> open_;
-  std::string file_;
-  bool written_ = false;
+  mutable Mutex mutex_;
+  FsTotals closed_ URINGFS_GUARDED_BY(mutex_);
+  std::map<const LogStore*, FileKind> open_ URINGFS_GUARDED_BY(mutex_);
+  std::string file_ URINGFS_GUARDED_BY(mutex_);
+  bool written_ URINGFS_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace uringfs

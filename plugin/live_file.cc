@@ -87,7 +87,7 @@ Status LiveFiles::Open(const std::string& path, const LogOptions& options,
   if (kind == FileKind::kWal) {
     DrainAtExit();
   }
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   // Before the file can be seen, so that Find does not pass the lock by.
   count_.fetch_add(1, std::memory_order_seq_cst);
   std::unique_ptr<LogStore> log;
@@ -106,7 +106,6 @@ Status LiveFiles::Open(const std::string& path, const LogOptions& options,
   return status;
 }
 
-// REQUIRES: mutex_ is held.
 void LiveFiles::Insert(const std::shared_ptr<LiveFile>& file) {
   std::shared_ptr<LiveFile>& place =
       files_[{file->log()->device_id(), file->log()->inode()}];
@@ -120,7 +119,7 @@ void LiveFiles::Insert(const std::shared_ptr<LiveFile>& file) {
 std::vector<std::shared_ptr<LiveFile>> LiveFiles::WalsToSettle(
     const FsStats* owner) const {
   std::vector<std::shared_ptr<LiveFile>> found;
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   for (const auto& entry : files_) {
     LiveFile* const file = entry.second.get();
     if (file->kind() == FileKind::kWal && !file->plain() &&
@@ -135,7 +134,7 @@ std::vector<std::shared_ptr<LiveFile>> LiveFiles::WalsToSettle(
 void LiveFiles::Remove(const LiveFile& file) {
   // Outlives the lock: it may be the last reference.
   std::shared_ptr<LiveFile> removed;
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   const auto found =
       files_.find({file.log()->device_id(), file.log()->inode()});
   if (found != files_.end() && found->second.get() == &file) {
@@ -152,7 +151,7 @@ std::shared_ptr<LiveFile> LiveFiles::Find(const std::string& path) const {
   if (count_.load(std::memory_order_seq_cst) == 0) {
     return nullptr;
   }
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   std::shared_ptr<LiveFile> file = Lookup(path);
   return file != nullptr && file->plain() ? nullptr : file;
 }
@@ -182,7 +181,7 @@ bool LiveFiles::Holds(const std::string& path) const {
   if (count_.load(std::memory_order_seq_cst) == 0) {
     return false;
   }
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   return Lookup(path) != nullptr;
 }
 
@@ -190,7 +189,7 @@ std::vector<std::shared_ptr<LiveFile>> LiveFiles::FilesBeside(
     const std::string& path) const {
   const std::string directory = DirectoryOf(path);
   std::vector<std::shared_ptr<LiveFile>> found;
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   for (const auto& entry : files_) {
     if (DirectoryOf(entry.second->log()->path()) == directory) {
       found.push_back(entry.second);

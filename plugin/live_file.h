@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +21,8 @@
 #include "buffer_budget.h"
 #include "file_policy.h"
 #include "fs_stats.h"
+#include "mutex.h"
+#include "thread_annotations.h"
 
 namespace uringfs {
 
@@ -132,15 +133,17 @@ class LiveFiles {
 
   std::vector<std::shared_ptr<LiveFile>> FilesBeside(
       const std::string& path) const;
-  void Insert(const std::shared_ptr<LiveFile>& file);
-  // Null if there is none. REQUIRES: mutex_ is held.
-  std::shared_ptr<LiveFile> Lookup(const std::string& path) const;
+  void Insert(const std::shared_ptr<LiveFile>& file) URINGFS_REQUIRES(mutex_);
+  // Null if there is none.
+  std::shared_ptr<LiveFile> Lookup(const std::string& path) const
+      URINGFS_REQUIRES(mutex_);
 
   std::atomic<size_t> count_{0};
   std::atomic<size_t> wals_{0};
   std::atomic<bool> is_leaving_{false};
-  mutable std::mutex mutex_;
-  std::map<Identity, std::shared_ptr<LiveFile>> files_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::map<Identity, std::shared_ptr<LiveFile>> files_
+      URINGFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace uringfs

@@ -10,7 +10,7 @@ std::string ProbeCache::Describe(const std::string& directory,
                                  const LogOptions& options) {
   struct stat stat = {};
   const bool is_there = ::stat(directory.c_str(), &stat) == 0;
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   const auto found = known_.find(stat.st_dev);
   if (is_there && found != known_.end()) {
     return found->second;
@@ -24,7 +24,7 @@ std::string ProbeCache::Describe(const std::string& directory,
 }
 
 void ProbeCache::Clear() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(&mutex_);
   known_.clear();
 }
 

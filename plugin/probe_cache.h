@@ -10,8 +10,10 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
+
+#include "mutex.h"
+#include "thread_annotations.h"
 
 namespace uringfs {
 
@@ -25,8 +27,9 @@ class ProbeCache {
   void Clear();
 
  private:
-  std::mutex mutex_;
-  std::map<uint64_t, std::string> known_;  // by st_dev; guarded by mutex_
+  Mutex mutex_;
+  std::map<uint64_t, std::string> known_
+      URINGFS_GUARDED_BY(mutex_);  // by st_dev
 };
 
 }  // namespace uringfs

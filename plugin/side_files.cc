@@ -51,7 +51,7 @@ rdb::IOStatus SideFiles::RecoverDirectoryOf(const std::string& path) {
   {
     // A database is being opened: its wal_dir, if it has one, may have been
     // left by another process since we looked.
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     swept_.clear();
   }
   return Sweep(DirectoryOf(path), RecoveryOptions().wait_ms);
@@ -60,7 +60,7 @@ rdb::IOStatus SideFiles::RecoverDirectoryOf(const std::string& path) {
 rdb::IOStatus SideFiles::SweepOnce(const std::string& path) {
   const std::string directory = DirectoryOf(path);
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     if (swept_.count(directory) > 0) {
       return rdb::IOStatus::OK();
     }
@@ -71,7 +71,7 @@ rdb::IOStatus SideFiles::SweepOnce(const std::string& path) {
 rdb::IOStatus SideFiles::Sweep(const std::string& directory, uint32_t wait_ms) {
   rdb::IOStatus status = RecoverAll(directory, wait_ms);
   if (status.ok()) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     swept_.insert(directory);
   }
   return status;

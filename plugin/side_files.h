@@ -10,13 +10,14 @@
 #include <uringfs/recovery.h>
 
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "database_logs.h"
 #include "fs_stats.h"
+#include "mutex.h"
+#include "thread_annotations.h"
 
 #include "rocksdb_api.h"
 
@@ -72,8 +73,8 @@ class SideFiles {
   const std::shared_ptr<FsStats> stats_;
   DatabaseLogs* const logs_;
 
-  std::mutex mutex_;
-  std::set<std::string> swept_;  // guarded by mutex_
+  Mutex mutex_;
+  std::set<std::string> swept_ URINGFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace uringfs
