@@ -15,9 +15,8 @@
 #include <cstdarg>
 #include <memory>
 
-#include "mutex.h"
-
 #include "rocksdb_api.h"
+#include "uringfs/internal/mutex.h"
 
 namespace uringfs {
 

@@ -14,8 +14,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "mutex.h"
-#include "thread_annotations.h"
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 

@@ -78,26 +78,40 @@ void CacheDemand::Remember(const std::string& path,
   by_path_[path] = std::prev(known_.end());
 }
 
-void CacheDemand::Closed(const std::string& path, uint64_t bytes, int64_t now) {
+bool CacheDemand::AreUsersReading(int64_t now) const {
+  return policy_ == DataCache::kWarm ||
+         now - last_read_.load(std::memory_order_relaxed) < kLasts;
+}
+
+bool CacheDemand::WantsCached(int64_t now) {
+  if (IsForked() || !AreUsersReading(now)) {
+    return false;
+  }
+  const MutexLock lock(&mutex_);
+  return MayHave(kUsualBytes);
+}
+
+void CacheDemand::Closed(const std::string& path, uint64_t bytes,
+                         bool is_cached, int64_t now) {
   if (IsForked() || bytes <= cached_bytes_) {
     return;
   }
   const auto file = std::make_shared<FileHeat>();
   file->bytes = bytes;
   file->stats = stats_;
+  file->heat.store(is_cached ? Heat::kWarm : Heat::kCold,
+                   std::memory_order_relaxed);
   {
     const MutexLock lock(&mutex_);
     Remember(path, file);
   }
-  if (policy_ == DataCache::kWarm ||
-      now - last_read_.load(std::memory_order_relaxed) < kLasts) {
+  if (!is_cached && AreUsersReading(now)) {
     Want(path, file);
   }
 }
 
 // What is in the cache already is part of what can be had.
-bool CacheDemand::MayHave(const FileHeat& file) const {
-  uint64_t bytes = file.bytes;
+bool CacheDemand::MayHave(uint64_t bytes) const {
   for (const Known& known : known_) {
     bytes += IsInCache(*known.file) ? known.file->bytes : 0;
   }
@@ -118,7 +132,7 @@ void CacheDemand::Want(const std::string& path,
   if (file->heat.load(std::memory_order_relaxed) != Heat::kCold) {
     return;  // somebody else was here first
   }
-  if (MayHave(*file)) {
+  if (MayHave(file->bytes)) {
     warmer.Warm(path, file);
   } else {
     file->heat.store(Heat::kPassedOver, std::memory_order_relaxed);

@@ -4,7 +4,7 @@
 // writes have left it empty. Posix would have all of them there, whether
 // anybody reads them or not. With data_cache=auto readers decide: once users
 // read a file that was left cold it is warmed, and while they read at all,
-// files are warmed as they are closed. A load that only writes pays nothing.
+// files are written through the cache. A load that only writes pays nothing.
 //
 // Who wrote a file before this file system was made is not known. Posix would
 // have it in the cache if it was written since the machine was started, and
@@ -31,16 +31,24 @@
 
 #include "cache_warmer.h"
 #include "fs_stats.h"
-#include "mutex.h"
-#include "thread_annotations.h"
 
 #include "rocksdb_api.h"
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 #include "uringfs_file_system.h"
 
 namespace uringfs {
 
-// Reads of compactions have a priority, those of users have none.
+// Whether no flush or compaction reads. RocksDB says who does since 8.3;
+// before, and where it does not, jobs have a priority and users have none.
 inline bool IsUserRead(const rdb::IOOptions& options) {
+#if URINGFS_ROCKSDB_GE(8, 3)
+  using Activity = rdb::Env::IOActivity;
+  if (options.io_activity != Activity::kUnknown) {
+    return options.io_activity != Activity::kCompaction &&
+           options.io_activity != Activity::kFlush;
+  }
+#endif
   return options.rate_limiter_priority == rdb::Env::IO_TOTAL;
 }
 
@@ -51,6 +59,8 @@ class CacheDemand {
   static constexpr size_t kMaxFiles = 16384;
   // For how long users who read want the files that are closed, too: seconds.
   static constexpr int64_t kLasts = 10;
+  // Nobody says how long a file that is made will be.
+  static constexpr uint64_t kUsualBytes = uint64_t{64} << 20;
 
   // REQUIRES: data_cache is kAuto or kWarm. `max_bytes`: of all that is in the
   // cache by our doing together; 0: half the memory that can be had.
@@ -62,8 +72,13 @@ class CacheDemand {
 
   // Users read data files. Costs them a look at that clock.
   void Read(int64_t now = Now());
-  // A data file was closed that is written round the cache if it is long.
-  void Closed(const std::string& path, uint64_t bytes, int64_t now = Now());
+  // Whether a data file that is made now is to be written through the cache:
+  // it would only be read into it afterwards. Not if there is no memory.
+  bool WantsCached(int64_t now = Now());
+  // A data file was closed. `is_cached`: it was written so; else round the
+  // cache, if it is long.
+  void Closed(const std::string& path, uint64_t bytes, bool is_cached,
+              int64_t now = Now());
   // Users want it now.
   void Want(const std::string& path, const std::shared_ptr<FileHeat>& file);
 
@@ -84,7 +99,9 @@ class CacheDemand {
   };
 
   bool IsForked() const;
-  bool MayHave(const FileHeat& file) const URINGFS_REQUIRES(mutex_);
+  bool AreUsersReading(int64_t now) const;
+  // That much more.
+  bool MayHave(uint64_t bytes) const URINGFS_REQUIRES(mutex_);
   std::shared_ptr<FileHeat> Find(const std::string& path) const
       URINGFS_REQUIRES(mutex_);
   void Remember(const std::string& path, std::shared_ptr<FileHeat> file)

@@ -70,7 +70,7 @@ CacheWarmer& CacheWarmer::OfProcess() {
 }
 
 void CacheWarmer::Warm(const std::string& path,
-                       const std::shared_ptr<FileHeat>& file) {
+                       std::shared_ptr<FileHeat> file) {
   Heat cold = Heat::kCold;
   if (!HasRoom() || !file->heat.compare_exchange_strong(
                         cold, Heat::kWaiting, std::memory_order_relaxed)) {
@@ -84,7 +84,7 @@ void CacheWarmer::Warm(const std::string& path,
       file->heat.store(Heat::kCold, std::memory_order_relaxed);
       return;
     }
-    waiting_.push_back({path, file});
+    waiting_.push_back({path, std::move(file)});
     waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
   }
   has_work_.NotifyOne();

@@ -20,8 +20,9 @@
 #include <string>
 
 #include "fs_stats.h"
-#include "mutex.h"
-#include "thread_annotations.h"
+
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 
@@ -60,7 +61,8 @@ class CacheWarmer {
     return waiting_count_.load(std::memory_order_relaxed) < kMaxWaiting;
   }
   // Returns at once; does nothing unless the file is cold and there is room.
-  void Warm(const std::string& path, const std::shared_ptr<FileHeat>& file);
+  // Who hands over the last `file` has it forgotten before its turn.
+  void Warm(const std::string& path, std::shared_ptr<FileHeat> file);
 
  private:
   struct File {

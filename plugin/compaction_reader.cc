@@ -108,12 +108,22 @@ CompactionReader::CompactionReader(
       streams_(std::move(streams)),
       warmth_(warmth) {}
 
+bool CompactionReader::MayStream(const rdb::IOOptions& options) const {
+#if URINGFS_ROCKSDB_GE(9, 0)
+  // RocksDB found a wrong checksum, and wants another try by other means.
+  if (options.verify_and_reconstruct_read) {
+    return false;
+  }
+#endif
+  return !IsUserRead(options) && !IsWarm() &&
+         !is_hopeless_.load(std::memory_order_relaxed);
+}
+
 rdb::IOStatus CompactionReader::Read(uint64_t offset, size_t n,
                                      const rdb::IOOptions& options,
                                      rdb::Slice* result, char* scratch,
                                      rdb::IODebugContext* dbg) const {
-  if (!IsUserRead(options) && !IsWarm() &&
-      !is_hopeless_.load(std::memory_order_relaxed)) {
+  if (MayStream(options)) {
     Lane* const lane = TakeLane(offset, n);
     size_t got = 0;
     const bool is_read =
@@ -129,6 +139,45 @@ rdb::IOStatus CompactionReader::Read(uint64_t offset, size_t n,
   return target()->Read(offset, n, options, result, scratch, dbg);
 }
 
+rdb::IOStatus CompactionReader::Prefetch(uint64_t offset, size_t n,
+                                         const rdb::IOOptions& options,
+                                         rdb::IODebugContext* dbg) {
+  // One up to the very end is for somebody who opens the table, and reads here
+  // and there.
+  const bool is_of_a_run = n >= kWorthIt && offset + n != size();
+  if (is_of_a_run && MayStream(options)) {
+    Lane* const lane = ExpectLane(offset);
+    if (lane != nullptr && Announce(lane, n)) {
+      return rdb::IOStatus::OK();
+    }
+  }
+  return target()->Prefetch(offset, n, options, dbg);
+}
+
+CompactionReader::Lane* CompactionReader::ExpectLane(uint64_t offset) const {
+  const MutexLock lock(&mutex_);
+  Lane* lane = LaneFor(offset);
+  lane = lane != nullptr ? lane : FreeLane();
+  if (lane != nullptr) {
+    lane->expected = offset;
+    lane->went_on = kWorthIt;
+    lane->last_use = ++reads_;
+    lane->is_busy = true;
+  }
+  return lane;
+}
+
+bool CompactionReader::Announce(Lane* lane, size_t n) const {
+  bool is_open = false;
+  {
+    const std::shared_ptr<ReadStream>& stream = lane->stream;
+    const MutexLock lock(&stream->mutex);
+    is_open = OpenIn(lane, stream, n);
+  }
+  GiveBack(lane);
+  return is_open;
+}
+
 CompactionReader::Lane* CompactionReader::LaneFor(uint64_t offset) const {
   for (const std::unique_ptr<Lane>& lane : lanes_) {
     const uint64_t gap = lane->went_on >= kWorthIt ? kGap : 0;
@@ -140,22 +189,27 @@ CompactionReader::Lane* CompactionReader::LaneFor(uint64_t offset) const {
   return nullptr;
 }
 
+CompactionReader::Lane* CompactionReader::FreeLane() const {
+  if (lanes_.size() < kMaxLanes) {
+    return lanes_.emplace_back(std::make_unique<Lane>()).get();
+  }
+  Lane* oldest = nullptr;
+  for (const std::unique_ptr<Lane>& lane : lanes_) {
+    if (!lane->is_busy &&
+        (oldest == nullptr || lane->last_use < oldest->last_use)) {
+      oldest = lane.get();
+    }
+  }
+  return oldest;
+}
+
 CompactionReader::Lane* CompactionReader::TakeLane(uint64_t offset,
                                                    size_t n) const {
   const MutexLock lock(&mutex_);
   ++reads_;
   Lane* lane = LaneFor(offset);
   if (lane == nullptr) {
-    // A new one, or the one that was used longest ago.
-    if (lanes_.size() < kMaxLanes) {
-      lane = lanes_.emplace_back(std::make_unique<Lane>()).get();
-    }
-    for (const std::unique_ptr<Lane>& other : lanes_) {
-      if (!other->is_busy &&
-          (lane == nullptr || other->last_use < lane->last_use)) {
-        lane = other.get();
-      }
-    }
+    lane = FreeLane();
     if (lane == nullptr) {
       return nullptr;
     }
@@ -176,10 +230,9 @@ void CompactionReader::GiveBack(Lane* lane) const {
   lane->is_busy = false;
 }
 
-bool CompactionReader::ReadAheadIn(Lane* lane, uint64_t offset, size_t n,
-                                   char* scratch, size_t* got) const {
-  const std::shared_ptr<ReadStream>& stream = lane->stream;
-  const MutexLock lock(&stream->mutex);
+bool CompactionReader::OpenIn(Lane* lane,
+                              const std::shared_ptr<ReadStream>& stream,
+                              size_t n) const {
   const Clock::time_point now = Clock::now();
   if (stream->ahead == nullptr) {
     if (now < lane->no_try_before) {
@@ -194,6 +247,16 @@ bool CompactionReader::ReadAheadIn(Lane* lane, uint64_t offset, size_t n,
     is_hopeless_.store(!IsStill(path_, file_), std::memory_order_relaxed);
   }
   stream->last_use = now;
+  return true;
+}
+
+bool CompactionReader::ReadAheadIn(Lane* lane, uint64_t offset, size_t n,
+                                   char* scratch, size_t* got) const {
+  const std::shared_ptr<ReadStream>& stream = lane->stream;
+  const MutexLock lock(&stream->mutex);
+  if (!OpenIn(lane, stream, n)) {
+    return false;
+  }
   const uint64_t before = stream->ahead->device_bytes();
   const bool is_good = !is_hopeless_ &&
                        stream->ahead->Read(offset, n, scratch, got).ok() &&

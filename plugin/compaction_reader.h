@@ -23,10 +23,10 @@
 #include "buffer_budget.h"
 #include "cache_demand.h"
 #include "fs_stats.h"
-#include "mutex.h"
-#include "thread_annotations.h"
 
 #include "rocksdb_api.h"
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 
@@ -103,6 +103,12 @@ class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
                      rdb::Slice* result, char* scratch,
                      rdb::IODebugContext* dbg) const override;
 
+  // RocksDB since 8.6 announces what a compaction reads next, and then reads
+  // block by block.
+  rdb::IOStatus Prefetch(uint64_t offset, size_t n,
+                         const rdb::IOOptions& options,
+                         rdb::IODebugContext* dbg) override;
+
  private:
   static constexpr size_t kMaxLanes = 8;
 
@@ -119,10 +125,23 @@ class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
 
   uint64_t size() const { return static_cast<uint64_t>(file_.st_size); }
   bool IsWarm() const { return warmth_ != nullptr && warmth_->is_warm(); }
+  // Whether the page cache has nothing for such reads, and a stream may.
+  bool MayStream(const rdb::IOOptions& options) const;
   // The lane that goes on at `offset`, busy now, if it is worth reading ahead.
   // Else null, and some lane remembers the read.
   Lane* TakeLane(uint64_t offset, size_t n) const;
+  // One for reads that will come from `offset` on, busy now; null if all are.
+  Lane* ExpectLane(uint64_t offset) const;
   Lane* LaneFor(uint64_t offset) const URINGFS_REQUIRES(mutex_);
+  // One that nobody uses, for another place: a new one, or the one that was
+  // used longest ago. Null if all are busy.
+  Lane* FreeLane() const URINGFS_REQUIRES(mutex_);
+  // Opens `stream`, that of a busy lane, for reads of `n`; true if it is open.
+  bool OpenIn(Lane* lane, const std::shared_ptr<ReadStream>& stream,
+              size_t n) const URINGFS_REQUIRES(stream->mutex);
+  // Reads of `n` come next in a busy lane, which is given back. False if there
+  // is no stream for them.
+  bool Announce(Lane* lane, size_t n) const;
   void GiveBack(Lane* lane) const;
   // False if somebody else has to read it.
   bool ReadAheadIn(Lane* lane, uint64_t offset, size_t n, char* scratch,

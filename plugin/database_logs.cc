@@ -41,4 +41,11 @@ void DatabaseLogs::Write(const std::string& directory, rdb::InfoLogLevel level,
   }
 }
 
+void DatabaseLogs::WarnOnce(const std::string& directory,
+                            const std::string& text) {
+  if (!has_warned_.exchange(true)) {
+    Write(directory, rdb::InfoLogLevel::WARN_LEVEL, text);
+  }
+}
+
 }  // namespace uringfs

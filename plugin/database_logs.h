@@ -8,14 +8,14 @@
 
 #include <rocksdb/env.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
 
-#include "mutex.h"
-#include "thread_annotations.h"
-
 #include "rocksdb_api.h"
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 
@@ -36,10 +36,13 @@ class DatabaseLogs {
   // that was opened last, which a database with a db_log_dir has just done.
   void Write(const std::string& directory, rdb::InfoLogLevel level,
              const std::string& text);
+  // The same, the first time only.
+  void WarnOnce(const std::string& directory, const std::string& text);
 
  private:
   std::shared_ptr<rdb::Logger> Find(const std::string& directory);
 
+  std::atomic<bool> has_warned_{false};
   Mutex mutex_;
   std::map<std::string, std::weak_ptr<rdb::Logger>> by_directory_
       URINGFS_GUARDED_BY(mutex_);

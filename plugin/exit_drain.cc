@@ -12,8 +12,9 @@
 
 #include "background_thread.h"
 #include "live_file.h"
-#include "mutex.h"
-#include "thread_annotations.h"
+
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 namespace {

@@ -12,9 +12,14 @@ namespace uringfs {
 rdb::IOStatus UringFileSystem::DeleteFile(const std::string& path,
                                           const rdb::IOOptions& options,
                                           rdb::IODebugContext* dbg) {
+  if (IsSideFileOfWal(path)) {
+    // A part of its log: RocksDB takes it for a file that nobody knows, and
+    // deletes such ones where it restores a backup.
+    return side_files_.DropSideFile(path);
+  }
   // What only the ring of a dead one has is moved into it first: so no kill in
   // between leaves bytes that belong to nothing.
-  rdb::IOStatus status = side_files_.RecoverWal(path);
+  rdb::IOStatus status = side_files_.PrepareDelete(path);
   if (!status.ok()) {
     return status;
   }
@@ -25,18 +30,19 @@ rdb::IOStatus UringFileSystem::DeleteFile(const std::string& path,
     demand_->Forget(path);
   }
   if (status.ok() && !is_held) {
-    SideFiles::SweepGone(path);
+    side_files_.SweepGone(path);
   }
-  // Who lists a directory and deletes one by one comes to the side file after
-  // its log.
-  const bool is_gone = status.IsNotFound() || status.IsPathNotFound();
-  return is_gone && IsSideFileName(path) ? rdb::IOStatus::OK() : status;
+  return status;
 }
 
 rdb::IOStatus UringFileSystem::RenameFile(const std::string& path,
                                           const std::string& target_path,
                                           const rdb::IOOptions& options,
                                           rdb::IODebugContext* dbg) {
+  if (IsSideFileOfWal(path) || IsSideFileOfWal(target_path)) {
+    return rdb::IOStatus::InvalidArgument(
+        "uringfs: a side file goes where its log goes", path);
+  }
   // A live file is known by inode. Its side file is found by name.
   const std::shared_ptr<LiveFile> live = LiveFiles::OfProcess().Find(path);
   rdb::IOStatus status =

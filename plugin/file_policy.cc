@@ -10,6 +10,7 @@ namespace uringfs {
 namespace {
 
 constexpr char kEndMayBeTorn[] = "uringfs.end_may_be_torn";
+constexpr char kMayBeAhead[] = "uringfs.may_be_ahead";
 
 bool EndsWith(const std::string& text, const std::string& end) {
   return text.size() > end.size() &&
@@ -21,11 +22,8 @@ FileKind ClassifyByName(const std::string& path) {
     return FileKind::kWal;
   }
   const std::string name = path.substr(path.find_last_of('/') + 1);
-  if (EndsWith(name, ".sst") || EndsWith(name, ".ldb") ||
-      EndsWith(name, ".blob")) {
-    return FileKind::kData;
-  }
-  return FileKind::kBase;
+  return EndsWith(name, ".sst") || EndsWith(name, ".ldb") ? FileKind::kData
+                                                          : FileKind::kBase;
 }
 
 }  // namespace
@@ -38,6 +36,14 @@ bool EndMayBeTorn(const rdb::FileOptions& options) {
   return options.io_options.property_bag.count(kEndMayBeTorn) > 0;
 }
 
+void MarkMayBeAhead(rdb::FileOptions* options) {
+  options->io_options.property_bag[kMayBeAhead] = "1";
+}
+
+bool MayBeAhead(const rdb::FileOptions& options) {
+  return options.io_options.property_bag.count(kMayBeAhead) > 0;
+}
+
 bool IsBlobName(const std::string& path) { return EndsWith(path, ".blob"); }
 
 bool IsWalName(const std::string& path) {
@@ -45,6 +51,18 @@ bool IsWalName(const std::string& path) {
   const std::string suffix = ".log";
   return EndsWith(name, suffix) &&
          name.find_first_not_of("0123456789") == name.size() - suffix.size();
+}
+
+bool IsSideFileOfWal(const std::string& path) {
+  return IsSideFileName(path) && IsWalName(LogOfSideFile(path));
+}
+
+std::string LogOfSideFile(const std::string& path) {
+  return path.substr(0, path.find_last_of('.'));
+}
+
+bool IsCurrentName(const std::string& path) {
+  return path.substr(path.find_last_of('/') + 1) == "CURRENT";
 }
 
 std::string DirectoryOf(const std::string& path) {
@@ -55,9 +73,16 @@ std::string DirectoryOf(const std::string& path) {
   return path.substr(0, slash == 0 ? 1 : slash);
 }
 
-bool IsJobOutput(const std::string& path, const rdb::FileOptions& options) {
-  const bool may_be = !URINGFS_ROCKSDB_GE(11, 0) || !IsBlobName(path);
-  return may_be && options.io_options.type == rdb::IOType::kData;
+bool IsReadOnlyOnceSynced(const rdb::FileOptions& options) {
+#if URINGFS_ROCKSDB_GE(11, 5)
+  // SstFileWriter says so too.
+  if (rdb::HasFileOpenContract(
+          options.open_contract,
+          rdb::FileOpenContract::kNoReadersWhileOpenForWrite)) {
+    return true;
+  }
+#endif
+  return options.io_options.type == rdb::IOType::kData;
 }
 
 FileKind Classify(const std::string& path, const rdb::FileOptions& options) {

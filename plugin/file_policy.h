@@ -24,8 +24,10 @@ enum class FileKind : uint8_t {
 // sets; else by the name, since an Env that wraps ours drops the tag. Files of
 // unknown name, MANIFESTs and files to be written through mmap are kBase. A
 // WAL that is only being copied (checkpoint, backup) has no tag and is
-// recognised by name: the strict order it does not need costs it little. Side
-// files of logs are kBase, whatever the tag: somebody copies a directory.
+// recognised by name: the strict order it does not need costs it little. Blob
+// files without a tag are kBase: users' puts write them (blob direct write of
+// RocksDB 11, the stacked BlobDB) and flush each record. Side files of logs are
+// kBase, whatever the tag: somebody copies a directory.
 FileKind Classify(const std::string& path, const rdb::FileOptions& options);
 
 // Marks options of a WAL whose database takes a torn record for the log's end,
@@ -33,15 +35,26 @@ FileKind Classify(const std::string& path, const rdb::FileOptions& options);
 void MarkEndMayBeTorn(rdb::FileOptions* options);
 bool EndMayBeTorn(const rdb::FileOptions& options);
 
-// Whether a flush or a compaction writes the file: a table, or a blob file
-// beside it. RocksDB counts on none of its bytes before it was synced, and
-// calls Flush only because its buffer is full. (A blob file of the older,
-// stacked BlobDB has no tag and is written by users' puts, as are those of
-// RocksDB 11.)
-bool IsJobOutput(const std::string& path, const rdb::FileOptions& options);
+// Marks options of a WAL that RocksDB may make long before it needs it
+// (async_wal_precreate), and asks for the mark.
+void MarkMayBeAhead(rdb::FileOptions* options);
+bool MayBeAhead(const rdb::FileOptions& options);
+
+// Whether nobody counts on a byte of the file, which is no WAL, before it was
+// synced, so that RocksDB calls Flush only because its buffer is full. So it is
+// with what flushes and compactions write, tables and blob files.
+bool IsReadOnlyOnceSynced(const rdb::FileOptions& options);
 
 // By the name alone: `NNNNNN.log`.
 bool IsWalName(const std::string& path);
+
+// `NNNNNN.log.uringfs`.
+bool IsSideFileOfWal(const std::string& path);
+// The path of the log of such a one.
+std::string LogOfSideFile(const std::string& path);
+
+// `CURRENT`, which RocksDB reads first when it opens a database.
+bool IsCurrentName(const std::string& path);
 
 // `NNNNNN.blob`.
 bool IsBlobName(const std::string& path);

@@ -2,6 +2,8 @@
 
 #include "file_size_signal.h"
 
+#include <sys/resource.h>
+
 #include <cerrno>
 #include <ctime>
 
@@ -18,6 +20,11 @@ sigset_t OnlyFileSize() {
 }  // namespace
 
 NoFileSizeSignal::NoFileSizeSignal() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+      limit.rlim_cur == RLIM_INFINITY) {
+    return;
+  }
   const sigset_t set = OnlyFileSize();
   is_ours_ = ::pthread_sigmask(SIG_BLOCK, &set, &before_) == 0 &&
              ::sigismember(&before_, SIGXFSZ) == 0;

@@ -3,7 +3,8 @@
 // NoFileSizeSignal: as long as it lives no call of this thread ends the process
 // by SIGXFSZ; the call fails with EFBIG all the same. For calls that are not
 // ours, or do not know where in a file they will write: the core asks for the
-// limit first, see src/base/file_size_limit.h. Three system calls.
+// limit first, see src/base/file_size_limit.h. One system call where there is
+// no limit, else four.
 //
 // A SIGXFSZ that somebody else sends to the process meanwhile may be lost.
 

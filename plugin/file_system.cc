@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <uringfs/rocksdb_wal.h>
 
+#include <cstring>
 #include <utility>
 
 #include "base_file.h"
 #include "base_logger.h"
+#include "data_reader.h"
 #include "exit_drain.h"
 #include "file_policy.h"
 #include "io_status.h"
@@ -42,7 +44,8 @@ std::shared_ptr<ReadStreams> MakeReadStreams(
 bool IsReadThroughCache(const std::string& path,
                         const rdb::FileOptions& options) {
   return !options.use_mmap_reads && !options.use_direct_reads &&
-         Classify(path, rdb::FileOptions()) == FileKind::kData;
+         (IsBlobName(path) ||
+          Classify(path, rdb::FileOptions()) == FileKind::kData);
 }
 
 }  // namespace
@@ -70,6 +73,9 @@ std::string UringFileSystem::GetPrintableOptions() const {
 rdb::IOStatus UringFileSystem::NewSequentialFile(
     const std::string& path, const rdb::FileOptions& options,
     std::unique_ptr<rdb::FSSequentialFile>* result, rdb::IODebugContext* dbg) {
+  if (IsCurrentName(path)) {
+    wal_dirs_.ReadsCurrent(path);
+  }
   return NewReader<LiveSequentialFile, ViewSequentialFile>(
       path, options, target()->NewSequentialFile(path, options, result, dbg),
       result, dbg);
@@ -86,8 +92,7 @@ rdb::IOStatus UringFileSystem::NewRandomAccessFile(
                         ::stat(path.c_str(), &file) == 0 &&
                         file.st_size > off_t{options_.data_cached_bytes};
   rdb::IOStatus status = NewReader<LiveRandomAccessFile, ViewRandomAccessFile>(
-      path, options, target()->NewRandomAccessFile(path, options, result, dbg),
-      result, dbg);
+      path, options, OpenToRead(path, options, result, dbg), result, dbg);
   // One that was live and is no longer is a file like any other by now. And
   // what was opened is what the path named before and names behind.
   if (status.ok() && may_wrap && LiveFiles::OfProcess().Find(path) == nullptr &&
@@ -95,6 +100,42 @@ rdb::IOStatus UringFileSystem::NewRandomAccessFile(
     WrapReader(path, file, result);
   }
   return status;
+}
+
+// Whoever has put another one there wants its reads, and its handles, too.
+bool UringFileSystem::HasRings() const {
+  return options_.io_engine != IoEngine::kPwrite &&
+         std::strcmp(target()->Name(), "PosixFileSystem") == 0;
+}
+
+rdb::IOStatus UringFileSystem::OpenToRead(
+    const std::string& path, const rdb::FileOptions& options,
+    std::unique_ptr<rdb::FSRandomAccessFile>* result,
+    rdb::IODebugContext* dbg) {
+  if (!HasRings() || options.use_mmap_reads) {
+    return target()->NewRandomAccessFile(path, options, result, dbg);
+  }
+  const Status opened =
+      DataReader::Open(path, options, ReadRings::OfProcess(), stats_, result);
+  if (opened.ok()) {
+    return rdb::IOStatus::OK();
+  }
+  // Its words are known to users. If it can open the file by now, nobody may
+  // have it all the same: handles of its asynchronous reads are not ours.
+  rdb::IOStatus status =
+      target()->NewRandomAccessFile(path, options, result, dbg);
+  result->reset();
+  return status.ok() ? ToIOStatus(opened) : status;
+}
+
+rdb::IOStatus UringFileSystem::Poll(std::vector<void*>& handles,
+                                    size_t min_completions) {
+  return HasRings() ? DataReader::Poll(handles)
+                    : target()->Poll(handles, min_completions);
+}
+
+rdb::IOStatus UringFileSystem::AbortIO(std::vector<void*>& handles) {
+  return HasRings() ? DataReader::Abort(handles) : target()->AbortIO(handles);
 }
 
 void UringFileSystem::WrapReader(
@@ -107,8 +148,9 @@ void UringFileSystem::WrapReader(
     warmth = reader.get();
     *result = std::move(reader);
   }
-  // RocksDB tags no reads of blob files.
-  if (read_streams_ != nullptr && !IsBlobName(path)) {
+  // RocksDB before 8.3 tags no reads of blob files.
+  if (read_streams_ != nullptr &&
+      (URINGFS_ROCKSDB_GE(8, 3) || !IsBlobName(path))) {
     *result = std::make_unique<CompactionReader>(std::move(*result), path, file,
                                                  read_streams_, warmth);
   }
@@ -127,7 +169,8 @@ rdb::IOStatus UringFileSystem::NewReader(const std::string& path,
   if (live == nullptr) {
     if (NeedsLogView(path)) {
       std::unique_ptr<LogView> view;
-      status = ToIOStatus(LogView::Open(path, &RocksDbWal(), &view));
+      status =
+          ToIOStatus(LogView::Open(path, &wal_dirs_.FormatOf(path), &view));
       if (status.ok()) {
         result->reset(new ViewReader(std::move(view)));
       }
@@ -148,7 +191,13 @@ rdb::IOStatus UringFileSystem::GetChildren(const std::string& dir,
                                            std::vector<std::string>* result,
                                            rdb::IODebugContext* dbg) {
   rdb::IOStatus status = target()->GetChildren(dir, options, result, dbg);
-  return status.ok() ? side_files_.CheckListed(dir, *result) : status;
+  if (status.ok()) {
+    wal_dirs_.Lists(dir, *result);
+    status = side_files_.CheckListed(dir, *result);
+  }
+  // With an error too: who deletes what is in the list (RocksDB, restoring a
+  // backup, whatever the status says) is told of each file again.
+  return status;
 }
 
 rdb::IOStatus UringFileSystem::GetFileSize(const std::string& path,
@@ -169,8 +218,9 @@ rdb::IOStatus UringFileSystem::GetFileSize(const std::string& path,
 bool UringFileSystem::LogicalSize(const std::string& path,
                                   rdb::IOStatus* status, uint64_t* size) const {
   const std::shared_ptr<LiveFile> live = LiveFiles::OfProcess().Find(path);
-  if (live && live->ReadableSize(size)) {
-    *status = rdb::IOStatus::OK();
+  Status readable;
+  if (live && live->ReadableSize(size, &readable)) {
+    *status = ToIOStatus(readable);
     return true;
   }
   return side_files_.LogicalSize(path, status, size);
@@ -198,6 +248,11 @@ rdb::IOStatus UringFileSystem::MakeWhole(const std::string& path) {
   return status.ok() ? side_files_.RecoverWal(path) : ToIOStatus(status);
 }
 
+rdb::IOStatus UringFileSystem::PrepareForWriter(const std::string& path) {
+  return IsSideFileOfWal(path) ? side_files_.ClearForWriter(path)
+                               : MakeWhole(path);
+}
+
 rdb::IOStatus UringFileSystem::LockFile(const std::string& path,
                                         const rdb::IOOptions& options,
                                         rdb::FileLock** lock,
@@ -206,13 +261,21 @@ rdb::IOStatus UringFileSystem::LockFile(const std::string& path,
   if (!status.ok()) {
     return status;
   }
+  wal_dirs_.Locks(path);
   status = side_files_.RecoverDirectoryOf(path);
   if (!status.ok()) {
-    const rdb::IOStatus unlocked = target()->UnlockFile(*lock, options, dbg);
+    const rdb::IOStatus unlocked = UnlockFile(*lock, options, dbg);
     unlocked.PermitUncheckedError();
     *lock = nullptr;
   }
   return status;
+}
+
+rdb::IOStatus UringFileSystem::UnlockFile(rdb::FileLock* lock,
+                                          const rdb::IOOptions& options,
+                                          rdb::IODebugContext* dbg) {
+  wal_dirs_.MakesWalOrUnlocks();
+  return target()->UnlockFile(lock, options, dbg);
 }
 
 #if URINGFS_ROCKSDB_GE(11, 5)
@@ -238,7 +301,7 @@ rdb::IOStatus UringFileSystem::ReopenWritableFile(
     std::unique_ptr<rdb::FSWritableFile>* result, rdb::IODebugContext* dbg) {
   // RocksDB reopens files to sync or truncate them, never to write much, so
   // the base file system serves that.
-  rdb::IOStatus status = MakeWhole(path);
+  rdb::IOStatus status = PrepareForWriter(path);
   if (!status.ok()) {
     return status;
   }
@@ -253,7 +316,7 @@ rdb::IOStatus UringFileSystem::ReopenWritableFile(
 rdb::IOStatus UringFileSystem::NewRandomRWFile(
     const std::string& path, const rdb::FileOptions& options,
     std::unique_ptr<rdb::FSRandomRWFile>* result, rdb::IODebugContext* dbg) {
-  rdb::IOStatus status = MakeWhole(path);
+  rdb::IOStatus status = PrepareForWriter(path);
   return status.ok() ? target()->NewRandomRWFile(path, options, result, dbg)
                      : status;
 }
@@ -261,7 +324,7 @@ rdb::IOStatus UringFileSystem::NewRandomRWFile(
 rdb::IOStatus UringFileSystem::NewMemoryMappedFileBuffer(
     const std::string& path,
     std::unique_ptr<rdb::MemoryMappedFileBuffer>* result) {
-  rdb::IOStatus status = MakeWhole(path);
+  rdb::IOStatus status = PrepareForWriter(path);
   return status.ok() ? target()->NewMemoryMappedFileBuffer(path, result)
                      : status;
 }
@@ -271,7 +334,7 @@ rdb::IOStatus UringFileSystem::Truncate(const std::string& path, size_t size,
                                         rdb::IODebugContext* dbg) {
   // RocksDB does this to files it has closed. Its tests do it to live ones,
   // to damage them: then the writer goes on at its own offset, as on posix.
-  rdb::IOStatus status = MakeWhole(path);
+  rdb::IOStatus status = PrepareForWriter(path);
   if (status.ok()) {
     status = target()->Truncate(path, size, options, dbg);
   }
@@ -280,6 +343,17 @@ rdb::IOStatus UringFileSystem::Truncate(const std::string& path, size_t size,
   }
   return status;
 }
+
+#if URINGFS_ROCKSDB_GE(8, 4)
+void UringFileSystem::SupportedOps(int64_t& supported_ops) {
+  target()->SupportedOps(supported_ops);
+  if (HasRings()) {
+    supported_ops |= int64_t{1} << rdb::FSSupportedOps::kAsyncIO;
+  }
+  // RocksDB would hand our readers no memory to read into.
+  supported_ops &= ~(int64_t{1} << rdb::FSSupportedOps::kFSBuffer);
+}
+#endif
 
 rdb::FileOptions UringFileSystem::OptimizeForLogWrite(
     const rdb::FileOptions& options, const rdb::DBOptions& db_options) const {
@@ -296,6 +370,11 @@ rdb::FileOptions UringFileSystem::OptimizeForLogWrite(
       db_options.recycle_log_file_num == 0) {
     MarkEndMayBeTorn(&optimized);
   }
+#if URINGFS_ROCKSDB_GE(11, 3)
+  if (db_options.async_wal_precreate) {
+    MarkMayBeAhead(&optimized);
+  }
+#endif
   return optimized;
 }
 
@@ -331,17 +410,20 @@ rdb::IOStatus UringFileSystem::NewLogger(const std::string& path,
                                          const rdb::IOOptions& options,
                                          std::shared_ptr<rdb::Logger>* result,
                                          rdb::IODebugContext* dbg) {
+  wal_dirs_.MakesLog(DirectoryOf(path));
   rdb::IOStatus status = target()->NewLogger(path, options, result, dbg);
   if (!status.ok() || *result == nullptr) {
     return status;
   }
   *result = std::make_shared<BaseLogger>(std::move(*result));
-  logs_.Remember(path, *result);
+  logs_->Remember(path, *result);
   WriteLogLine(
       result->get(), rdb::InfoLogLevel::INFO_LEVEL,
       std::string(kUringFsVersion) + ": " +
           probes_.Describe(DirectoryOf(path), WalLogOptions(options_)) +
-          "; options " + FormatFsOptions(options_));
+          "; options " + FormatFsOptions(options_) +
+          "; after a kill run `uringfs recover` before this database is "
+          "opened without uringfs");
   return status;
 }
 

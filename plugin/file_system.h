@@ -9,7 +9,6 @@
 
 #include <rocksdb/file_system.h>
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -92,6 +91,8 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   rdb::IOStatus LockFile(const std::string& path, const rdb::IOOptions& options,
                          rdb::FileLock** lock,
                          rdb::IODebugContext* dbg) override;
+  rdb::IOStatus UnlockFile(rdb::FileLock* lock, const rdb::IOOptions& options,
+                           rdb::IODebugContext* dbg) override;
   rdb::IOStatus DeleteFile(const std::string& path,
                            const rdb::IOOptions& options,
                            rdb::IODebugContext* dbg) override;
@@ -118,6 +119,16 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   rdb::IOStatus Truncate(const std::string& path, size_t size,
                          const rdb::IOOptions& options,
                          rdb::IODebugContext* dbg) override;
+
+  // For what ReadAsync has begun.
+  rdb::IOStatus Poll(std::vector<void*>& handles,
+                     size_t min_completions) override;
+  rdb::IOStatus AbortIO(std::vector<void*>& handles) override;
+
+#if URINGFS_ROCKSDB_GE(8, 4)
+  // Those of the file system underneath, without what our readers cannot do.
+  void SupportedOps(int64_t& supported_ops) override;
+#endif
 
   // Tag the options, so that NewWritableFile knows what the file is.
   rdb::FileOptions OptimizeForLogWrite(
@@ -157,9 +168,13 @@ class UringFileSystem : public rdb::FileSystemWrapper {
                        const rdb::FileOptions& options,
                        const LogOptions& log_options, BufferShare buffers,
                        std::unique_ptr<rdb::FSWritableFile>* result);
-  // A WAL comes after others of its directory: what they left is recovered,
-  // and what is open of them is written out.
-  rdb::IOStatus PrepareWal(const std::string& path);
+  // Whether files are opened for reads by ourselves, so that many reads can be
+  // at the device at once; else by the file system underneath.
+  bool HasRings() const;
+  rdb::IOStatus OpenToRead(const std::string& path,
+                           const rdb::FileOptions& options,
+                           std::unique_ptr<rdb::FSRandomAccessFile>* result,
+                           rdb::IODebugContext* dbg);
   // The reader of a data file that is written no more, round `*result`.
   void WrapReader(const std::string& path, const struct stat& file,
                   std::unique_ptr<rdb::FSRandomAccessFile>* result) const;
@@ -169,6 +184,8 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   // The file at `path` alone is its log: what a live one has in its ring is
   // written out, what a dead one has is recovered.
   rdb::IOStatus MakeWhole(const std::string& path);
+  // The same for whoever is about to write there behind our back.
+  rdb::IOStatus PrepareForWriter(const std::string& path);
   // False: the file system underneath knows the size.
   bool LogicalSize(const std::string& path, rdb::IOStatus* status,
                    uint64_t* size) const;
@@ -191,10 +208,10 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   std::shared_ptr<CacheDemand> demand_;
   // Null where compactions read as all do.
   std::shared_ptr<ReadStreams> read_streams_;
-  DatabaseLogs logs_;
+  const std::shared_ptr<DatabaseLogs> logs_ = std::make_shared<DatabaseLogs>();
   ProbeCache probes_;
-  SideFiles side_files_{stats_, &logs_};
-  std::atomic<bool> has_told_{false};  // that a WAL has no shared ring
+  WalDirs wal_dirs_;
+  SideFiles side_files_{stats_, logs_.get(), &wal_dirs_};
 };
 
 // As the URI and the environment say, on RocksDB's default file system.

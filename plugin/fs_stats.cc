@@ -117,6 +117,9 @@ std::string FsTotals::ToString() const {
   AppendToken("peak_buffer_bytes", peak_buffer_bytes, &text);
   AppendToken("read_ahead_bytes", read_ahead_bytes, &text);
   AppendToken("warmed_bytes", warmed_bytes, &text);
+  AppendToken("cached_reads", reads.cached, &text);
+  AppendToken("ring_reads", reads.ring, &text);
+  AppendToken("alone_reads", reads.alone, &text);
   text.append("\n");
   AppendKindLine("wal", wal, &text);
   AppendKindLine("data", data, &text);
@@ -240,12 +243,21 @@ void FsStats::Warmed(uint64_t bytes) {
   closed_.warmed_bytes += bytes;
 }
 
+void FsStats::Reads(const ReadCounts& counts) {
+  cached_reads_.fetch_add(counts.cached, std::memory_order_relaxed);
+  ring_reads_.fetch_add(counts.ring, std::memory_order_relaxed);
+  alone_reads_.fetch_add(counts.alone, std::memory_order_relaxed);
+}
+
 FsTotals FsStats::Totals() const {
   const MutexLock lock(&mutex_);
   FsTotals totals = closed_;
   totals.open_files = open_.size();
   totals.buffer_bytes = budget_.in_use();
   totals.peak_buffer_bytes = budget_.peak();
+  totals.reads.cached = cached_reads_.load(std::memory_order_relaxed);
+  totals.reads.ring = ring_reads_.load(std::memory_order_relaxed);
+  totals.reads.alone = alone_reads_.load(std::memory_order_relaxed);
   for (const auto& entry : open_) {
     Collect(*entry.first, entry.second, &totals);
   }

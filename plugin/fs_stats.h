@@ -9,16 +9,19 @@
 #define URINGFS_PLUGIN_FS_STATS_H_
 
 #include <uringfs/log_store.h>
+#include <uringfs/read_rings.h>
 #include <uringfs/recovery.h>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
 
 #include "buffer_budget.h"
 #include "file_policy.h"
-#include "mutex.h"
-#include "thread_annotations.h"
+
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 
@@ -42,6 +45,8 @@ struct FsTotals {
   uint64_t read_ahead_bytes = 0;
   // Of data files that were read into the page cache.
   uint64_t warmed_bytes = 0;
+  // Reads of MultiGet, and those that were asked for ahead.
+  ReadCounts reads;
   // How many of the files used what.
   uint64_t over_io_uring = 0;
   uint64_t over_pwrite = 0;
@@ -83,6 +88,7 @@ class FsStats {
   void Recovered(const RecoveryReport& report);
   void ReadAhead(uint64_t bytes);
   void Warmed(uint64_t bytes);
+  void Reads(const ReadCounts& counts);
 
   FsTotals Totals() const;
 
@@ -95,6 +101,10 @@ class FsStats {
   static void Collect(const LogStore& log, FileKind kind, FsTotals* totals);
 
   BufferBudget budget_;
+  // Counts of readers, who do not wait for each other: relaxed.
+  std::atomic<uint64_t> cached_reads_{0};
+  std::atomic<uint64_t> ring_reads_{0};
+  std::atomic<uint64_t> alone_reads_{0};
   mutable Mutex mutex_;
   FsTotals closed_ URINGFS_GUARDED_BY(mutex_);
   std::map<const LogStore*, FileKind> open_ URINGFS_GUARDED_BY(mutex_);

@@ -30,11 +30,11 @@ rdb::IOStatus FromErrno(const Status& status, const std::string& message) {
 
 }  // namespace
 
-rdb::IOStatus ToIOStatus(const Status& status) {
+rdb::IOStatus ToIOStatus(const Status& status, const std::string& advice) {
   if (status.ok()) {
     return rdb::IOStatus::OK();
   }
-  const std::string message = status.ToString();
+  const std::string message = status.ToString() + advice;
   switch (status.code()) {
     case Status::Code::kInvalidArgument:
       return rdb::IOStatus::InvalidArgument(message);

@@ -8,6 +8,8 @@
 #include <rocksdb/io_status.h>
 #include <uringfs/status.h>
 
+#include <string>
+
 #include "rocksdb_api.h"
 
 namespace uringfs {
@@ -15,7 +17,8 @@ namespace uringfs {
 // Codes, subcodes and flags are those RocksDB's posix file system gives for
 // the same errno, since RocksDB's error handler decides by them whether a
 // database stops, retries or waits for space. The message is the core's.
-rdb::IOStatus ToIOStatus(const Status& status);
+// `advice` goes behind the message of an error.
+rdb::IOStatus ToIOStatus(const Status& status, const std::string& advice = "");
 
 }  // namespace uringfs
 

@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "exit_drain.h"
 #include "one_per_process.h"
 
@@ -54,14 +56,17 @@ Status LiveFile::Close() {
   return status;
 }
 
-bool LiveFile::ReadableSize(uint64_t* size) {
+bool LiveFile::ReadableSize(uint64_t* size, Status* status) {
   if (plain()) {
     return false;
   }
   if (log_->hi_written() < log_->size()) {
-    // An error is the writer's to hear; readers get what was written.
-    const Status status = log_->WriteOut();
-    static_cast<void>(status);
+    *status = log_->WriteOut();
+    // Of bytes that nobody was promised the error is the writer's to hear. But
+    // what was promised is not to be read as if it had never been there.
+    if (log_->hi_written() >= log_->hi_flushed()) {
+      *status = Status::Ok();
+    }
   }
   *size = log_->hi_written();
   return true;
@@ -116,18 +121,27 @@ void LiveFiles::Insert(const std::shared_ptr<LiveFile>& file) {
   wals_.fetch_add(file->kind() == FileKind::kWal ? 1 : 0);
 }
 
-std::vector<std::shared_ptr<LiveFile>> LiveFiles::WalsToSettle(
+std::vector<std::shared_ptr<LiveFile>> LiveFiles::OpenWals(
     const FsStats* owner) const {
   std::vector<std::shared_ptr<LiveFile>> found;
   const MutexLock lock(&mutex_);
   for (const auto& entry : files_) {
-    LiveFile* const file = entry.second.get();
-    if (file->kind() == FileKind::kWal && !file->plain() &&
-        (owner == nullptr || file->owner() == owner) &&
-        file->IsFirstToSettle()) {
+    const LiveFile& file = *entry.second;
+    if (file.kind() == FileKind::kWal && !file.plain() &&
+        (owner == nullptr || file.owner() == owner)) {
       found.push_back(entry.second);
     }
   }
+  return found;
+}
+
+std::vector<std::shared_ptr<LiveFile>> LiveFiles::WalsToSettle(
+    const FsStats* owner) const {
+  std::vector<std::shared_ptr<LiveFile>> found = OpenWals(owner);
+  found.erase(
+      std::remove_if(found.begin(), found.end(),
+                     [](const auto& file) { return !file->IsFirstToSettle(); }),
+      found.end());
   return found;
 }
 
@@ -198,6 +212,20 @@ std::vector<std::shared_ptr<LiveFile>> LiveFiles::FilesBeside(
   return found;
 }
 
+void LiveFiles::WriteOutForManifest(const FsStats* owner) const {
+  const std::vector<std::shared_ptr<LiveFile>> wals = OpenWals(owner);
+  const bool has_empty =
+      std::any_of(wals.begin(), wals.end(),
+                  [](const auto& wal) { return wal->log()->size() == 0; });
+  if (!has_empty) {
+    return;
+  }
+  for (const std::shared_ptr<LiveFile>& wal : wals) {
+    // An error is its writer's to hear.
+    static_cast<void>(wal->log()->WriteOut());
+  }
+}
+
 bool LiveFiles::HoldsAnyBeside(const std::string& path) const {
   return !FilesBeside(path).empty();
 }
@@ -206,7 +234,8 @@ Status LiveFiles::LeaveSideFilesBeside(const std::string& path,
                                        std::string* reason) const {
   Status first;
   for (const std::shared_ptr<LiveFile>& file : FilesBeside(path)) {
-    if (!IsWalName(file->log()->path())) {
+    const std::string& other = file->log()->path();
+    if (other == path || !IsWalName(other)) {
       continue;
     }
     Status status = file->LeaveSideFile();

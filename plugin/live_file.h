@@ -21,8 +21,9 @@
 #include "buffer_budget.h"
 #include "file_policy.h"
 #include "fs_stats.h"
-#include "mutex.h"
-#include "thread_annotations.h"
+
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 
@@ -57,7 +58,7 @@ class LiveFile {
   // How many bytes a reader may see: all that was appended before the call,
   // written out first if need be; after an error, what was written. False if
   // plain(): there is no limit then.
-  bool ReadableSize(uint64_t* size);
+  bool ReadableSize(uint64_t* size, Status* status);
 
   LogStore* log() const { return log_.get(); }
   FileKind kind() const { return kind_; }
@@ -109,9 +110,14 @@ class LiveFiles {
   // opened with.
   bool HoldsAnyBeside(const std::string& path) const;
 
-  // LeaveSideFile of all WALs in the directory of `path`. Returns the first
-  // error, which is its writer's to hear as well. *reason: why one of them has
-  // no shared ring though it should; else it is left alone.
+  // A MANIFEST is about to pass over WALs. If one of this file system has no
+  // byte, which its predecessor may have left for (see MayBeAhead), the others
+  // are written out: nothing of a WAL that is passed over may be at stake.
+  void WriteOutForManifest(const FsStats* owner) const;
+
+  // LeaveSideFile of the other WALs in the directory of `path`. Returns the
+  // first error, which is its writer's to hear as well. *reason: why one of
+  // them has no shared ring though it should; else it is left alone.
   Status LeaveSideFilesBeside(const std::string& path,
                               std::string* reason) const;
 
@@ -131,6 +137,8 @@ class LiveFiles {
  private:
   using Identity = std::pair<uint64_t, uint64_t>;  // device, inode
 
+  // WALs that are open and were made for `owner`, or for anybody if it is null.
+  std::vector<std::shared_ptr<LiveFile>> OpenWals(const FsStats* owner) const;
   std::vector<std::shared_ptr<LiveFile>> FilesBeside(
       const std::string& path) const;
   void Insert(const std::shared_ptr<LiveFile>& file) URINGFS_REQUIRES(mutex_);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "io_status.h"
+
 namespace uringfs {
 namespace {
 
@@ -13,7 +15,11 @@ rdb::IOStatus ReadLogical(const rdb::FSRandomAccessFile& base, LiveFile* live,
                           const rdb::IOOptions& options, rdb::Slice* result,
                           char* scratch, rdb::IODebugContext* dbg) {
   uint64_t end = 0;
-  if (live->ReadableSize(&end)) {
+  Status status;
+  if (live->ReadableSize(&end, &status)) {
+    if (!status.ok()) {
+      return ToIOStatus(status);
+    }
     const uint64_t available = offset < end ? end - offset : 0;
     n = static_cast<size_t>(std::min<uint64_t>(n, available));
   }
@@ -94,8 +100,9 @@ rdb::IOStatus LiveRandomAccessFile::InvalidateCache(size_t offset,
 
 #if URINGFS_ROCKSDB_GE(10, 5)
 rdb::IOStatus LiveRandomAccessFile::GetFileSize(uint64_t* size) {
-  return live_->ReadableSize(size) ? rdb::IOStatus::OK()
-                                   : base_->GetFileSize(size);
+  Status status;
+  return live_->ReadableSize(size, &status) ? ToIOStatus(status)
+                                            : base_->GetFileSize(size);
 }
 #endif
 

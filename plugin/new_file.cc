@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <functional>
 #include <utility>
 
 #include "base_file.h"
@@ -36,10 +37,24 @@ rdb::IOStatus UringFileSystem::NewBaseFile(
     std::unique_ptr<rdb::FSWritableFile>* result, rdb::IODebugContext* dbg) {
   // The content of a live file there is about to be thrown away.
   LiveFiles::OfProcess().Detach(path);
+  rdb::IOStatus cleared = IsSideFileOfWal(path)
+                              ? side_files_.ClearForWriter(path)
+                              : rdb::IOStatus::OK();
+  if (!cleared.ok()) {
+    return cleared;
+  }
   stats_->OpenedOnBase();
-  rdb::IOStatus status = target()->NewWritableFile(path, options, result, dbg);
+  std::unique_ptr<rdb::FSWritableFile> made;
+  rdb::IOStatus status = target()->NewWritableFile(path, options, &made, dbg);
   if (status.ok()) {
-    *result = std::make_unique<BaseFile>(std::move(*result));
+    auto file = std::make_unique<BaseFile>(std::move(made));
+    if (options.io_options.type == rdb::IOType::kManifest) {
+      file->IsManifestOf(stats_);
+    } else if (demand_ != nullptr &&
+               Classify(path, options) == FileKind::kData) {
+      file->IsCachedFor(demand_, path);
+    }
+    *result = std::move(file);
   }
   if (status.ok() && IsWalName(path) && !LiveFiles::OfProcess().Holds(path)) {
     status = ToIOStatus(ClearSideFile(path));
@@ -47,14 +62,12 @@ rdb::IOStatus UringFileSystem::NewBaseFile(
   return status;
 }
 
-rdb::IOStatus UringFileSystem::PrepareWal(const std::string& path) {
-  rdb::IOStatus swept = side_files_.SweepOnce(path);
-  if (!swept.ok()) {
-    return swept;
-  }
-  // RocksDB goes on to the next WAL. If that reached the disk before the end of
-  // the last, who sees only the files would find a gap between them. From here
-  // on the old ones go to their files at each flush.
+namespace {
+
+// RocksDB goes on to the WAL at `path`. If that reached the disk before the end
+// of the last, who sees only the files would find a gap between them. From here
+// on the old ones go to their files at each flush.
+void LeaveEarlierWals(const std::string& path, DatabaseLogs* logs) {
   std::string reason;
   const Status left =
       LiveFiles::OfProcess().LeaveSideFilesBeside(path, &reason);
@@ -62,15 +75,16 @@ rdb::IOStatus UringFileSystem::PrepareWal(const std::string& path) {
     // Of a WAL that has failed, and whose writer knows. RocksDB makes the next
     // one to get over that; what the old one has acknowledged stays in its side
     // file until then, or until the database is opened again.
-    logs_.Write(DirectoryOf(path), rdb::InfoLogLevel::WARN_LEVEL,
+    logs->Write(DirectoryOf(path), rdb::InfoLogLevel::WARN_LEVEL,
                 "an earlier WAL could not be written out: " + left.ToString());
   }
-  if (!reason.empty() && !has_told_.exchange(true)) {
-    logs_.Write(DirectoryOf(path), rdb::InfoLogLevel::WARN_LEVEL,
-                "unsynced writes wait for the device: " + reason);
+  if (!reason.empty()) {
+    logs->WarnOnce(DirectoryOf(path),
+                   "unsynced writes wait for the device: " + reason);
   }
-  return swept;
 }
+
+}  // namespace
 
 rdb::IOStatus UringFileSystem::NewWritableFile(
     const std::string& path, const rdb::FileOptions& options,
@@ -82,15 +96,28 @@ rdb::IOStatus UringFileSystem::NewWritableFile(
   result->reset();
   LogOptions log_options = OptionsOf(path, kind, options);
   if (kind == FileKind::kWal) {
-    rdb::IOStatus status = PrepareWal(path);
+    wal_dirs_.MakesWalOrUnlocks();
+    // What others left in its directory is recovered first.
+    rdb::IOStatus status = side_files_.SweepOnce(path);
+    if (status.ok() && !MayBeAhead(options)) {
+      LeaveEarlierWals(path, logs_.get());
+    }
     return status.ok() ? NewLog(path, kind, options, log_options, {}, result)
                        : status;
   }
-  BufferShare buffers = stats_->budget()->Take(options_.max_buffer_bytes,
-                                               log_options.buffer_bytes,
-                                               log_options.buffers_count);
+  const bool is_to_be_cached = demand_ != nullptr &&
+                               options_.direct_io == DirectIo::kOptional &&
+                               demand_->WantsCached();
+  BufferShare buffers;
+  if (!is_to_be_cached) {
+    buffers = stats_->budget()->Take(options_.max_buffer_bytes,
+                                     log_options.buffer_bytes,
+                                     log_options.buffers_count);
+  }
   if (buffers.count() == 0) {
-    stats_->OpenedWithoutBuffers();
+    if (!is_to_be_cached) {
+      stats_->OpenedWithoutBuffers();
+    }
     // Another inode here too: late writes of a killed process, or of a log of
     // ours that is still open, must not hit the new file.
     static_cast<void>(::unlink(path.c_str()));
@@ -113,7 +140,13 @@ rdb::IOStatus UringFileSystem::NewLog(
   const IoChoice choice = live->log()->io_choice();
   const bool leaves_cache_empty =
       kind == FileKind::kData && choice.uses_direct_io;
+  std::function<void()> before_first;
+  if (kind == FileKind::kWal && MayBeAhead(options)) {
+    // Its predecessor goes on until then.
+    before_first = [logs = logs_, path] { LeaveEarlierWals(path, logs.get()); };
+  }
   result->reset(new UringWritableFile(std::move(live), options,
+                                      std::move(before_first),
                                       leaves_cache_empty ? demand_ : nullptr));
   return rdb::IOStatus::OK();
 }

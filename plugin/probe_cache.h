@@ -12,8 +12,8 @@
 #include <map>
 #include <string>
 
-#include "mutex.h"
-#include "thread_annotations.h"
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include "file_policy.h"
@@ -30,9 +31,9 @@ bool HasSideFile(const std::string& path) {
   return IsWalName(path) && IsThere(SideFilePath(path));
 }
 
-bool IsIdle(const std::string& path) {
+bool IsIdle(const std::string& path, const LogFormat& format) {
   SideFileInfo info;
-  return InspectLog(path, &RocksDbWal(), &info).ok() &&
+  return InspectLog(path, &format, &info).ok() &&
          info.state == SideState::kIdle;
 }
 
@@ -54,7 +55,18 @@ rdb::IOStatus SideFiles::RecoverDirectoryOf(const std::string& path) {
     const MutexLock lock(&mutex_);
     swept_.clear();
   }
-  return Sweep(DirectoryOf(path), RecoveryOptions().wait_ms);
+  // Where the database is not whole (a copy under way, a file that cannot be
+  // read) nobody can tell whether it has gone on without a side file, and this
+  // open will fail. If it does not (encrypted), its logs are recovered when it
+  // makes the next one. A MANIFEST may be long: only a side file is worth that.
+  const std::string directory = DirectoryOf(path);
+  std::vector<std::string> logs;
+  const bool may_have_any =
+      !ListSideFiles(directory, &logs).ok() || !logs.empty();
+  if (may_have_any && !TellsItsWals(directory)) {
+    return rdb::IOStatus::OK();
+  }
+  return Sweep(directory, RecoveryOptions().wait_ms);
 }
 
 rdb::IOStatus SideFiles::SweepOnce(const std::string& path) {
@@ -106,10 +118,35 @@ rdb::IOStatus SideFiles::RecoverWal(const std::string& path) {
     return rdb::IOStatus::OK();
   }
   // Idle ones beside an open log wait for the next log of that directory.
-  if (LiveFiles::OfProcess().HoldsAnyBeside(path) && IsIdle(path)) {
+  if (LiveFiles::OfProcess().HoldsAnyBeside(path) &&
+      IsIdle(path, wal_dirs_->FormatOf(path))) {
     return rdb::IOStatus::OK();
   }
   return Recover(path, RecoveryOptions().wait_ms);
+}
+
+rdb::IOStatus SideFiles::PrepareDelete(const std::string& path) {
+  if (!HasSideFile(path) || LiveFiles::OfProcess().Holds(path)) {
+    return rdb::IOStatus::OK();
+  }
+  bool is_own = false;
+  const Status status = DropOwnSideFile(path, &is_own);
+  return !status.ok() ? ToIOStatus(status)
+         : is_own     ? rdb::IOStatus::OK()
+                      : RecoverWal(path);
+}
+
+rdb::IOStatus SideFiles::DropSideFile(const std::string& path) {
+  // Recovery removes what nobody needs. What is there still then is in use.
+  return RecoverWal(LogOfSideFile(path));
+}
+
+rdb::IOStatus SideFiles::ClearForWriter(const std::string& path) {
+  rdb::IOStatus status = DropSideFile(path);
+  return status.ok() && IsThere(path)
+             ? rdb::IOStatus::InvalidArgument(
+                   "uringfs: it holds bytes of a log that is open", path)
+             : status;
 }
 
 rdb::IOStatus SideFiles::Recover(const std::string& log_path,
@@ -121,12 +158,15 @@ rdb::IOStatus SideFiles::Recover(const std::string& log_path,
   }
   RecoveryReport report;
   RecoveryOptions options;
-  options.format = &RocksDbWal();
+  options.format = &wal_dirs_->FormatOf(log_path);
   options.wait_ms = wait_ms;
   const Status status = RecoverLog(log_path, options, &report);
   Report(DirectoryOf(log_path), report);
   if (!status.ok()) {
-    return ToIOStatus(status);
+    return ToIOStatus(status,
+                      "; nothing was lost: mend that and open the database "
+                      "again, or see `uringfs inspect` for what " +
+                          report.path + " holds");
   }
   switch (report.outcome) {
     case RecoveryOutcome::kUnusable:
@@ -145,20 +185,19 @@ rdb::IOStatus SideFiles::Recover(const std::string& log_path,
 rdb::IOStatus SideFiles::CheckListed(
     const std::string& directory, const std::vector<std::string>& names) const {
   for (const std::string& name : names) {
-    const std::string log_path =
-        directory + "/" + name.substr(0, name.find_last_of('.'));
-    if (!IsSideFileName(name) || !IsWalName(log_path) ||
-        LiveFiles::OfProcess().Holds(log_path)) {
+    const std::string log_path = directory + "/" + LogOfSideFile(name);
+    if (!IsSideFileOfWal(name) || LiveFiles::OfProcess().Holds(log_path)) {
       continue;
     }
     SideFileInfo info;
-    const Status status = InspectLog(log_path, &RocksDbWal(), &info);
+    const Status status =
+        InspectLog(log_path, &wal_dirs_->FormatOf(log_path), &info);
     if (status.ok() && info.state == SideState::kUnusable) {
       return Unapplied(info.reason);
     }
     // One that cannot be looked at may hold as much: RocksDB would pass over a
-    // log it cannot open. (One that keeps changing has an owner.)
-    if (!status.ok() && status.error_number() != EBUSY) {
+    // log it cannot open.
+    if (!status.ok()) {
       return ToIOStatus(status);
     }
   }
@@ -171,8 +210,9 @@ void SideFiles::Report(const std::string& directory,
     return;
   }
   stats_->Recovered(report);
-  const bool is_good = report.outcome == RecoveryOutcome::kRecovered ||
-                       report.outcome == RecoveryOutcome::kRemoved;
+  const bool is_good = report.kept_path.empty() &&
+                       (report.outcome == RecoveryOutcome::kRecovered ||
+                        report.outcome == RecoveryOutcome::kRemoved);
   logs_->Write(
       directory,
       is_good ? rdb::InfoLogLevel::INFO_LEVEL : rdb::InfoLogLevel::WARN_LEVEL,
@@ -186,7 +226,7 @@ bool SideFiles::LogicalSize(const std::string& path, rdb::IOStatus* status,
   }
   std::unique_ptr<LogView> view;
   // One that cannot be opened is the base's to explain, or to size anyway.
-  Status opened = LogView::Open(path, &RocksDbWal(), &view);
+  Status opened = LogView::Open(path, &wal_dirs_->FormatOf(path), &view);
   if (!opened.ok() && ::access(path.c_str(), R_OK) != 0) {
     return false;
   }
@@ -194,7 +234,7 @@ bool SideFiles::LogicalSize(const std::string& path, rdb::IOStatus* status,
   return true;
 }
 
-void SideFiles::SweepGone(const std::string& path) {
+void SideFiles::SweepGone(const std::string& path) const {
   if (!IsWalName(path) || LiveFiles::OfProcess().HoldsAnyBeside(path)) {
     return;
   }
@@ -203,7 +243,7 @@ void SideFiles::SweepGone(const std::string& path) {
     return;
   }
   RecoveryOptions options;
-  options.format = &RocksDbWal();
+  options.format = &wal_dirs_->FormatOf(path);
   options.wait_ms = 0;
   for (const std::string& log : logs) {
     RecoveryReport report;

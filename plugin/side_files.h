@@ -16,10 +16,11 @@
 
 #include "database_logs.h"
 #include "fs_stats.h"
-#include "mutex.h"
-#include "thread_annotations.h"
+#include "wal_dirs.h"
 
 #include "rocksdb_api.h"
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 
@@ -30,8 +31,9 @@ bool NeedsLogView(const std::string& path);
 // THREADS: any.
 class SideFiles {
  public:
-  SideFiles(std::shared_ptr<FsStats> stats, DatabaseLogs* logs)
-      : stats_(std::move(stats)), logs_(logs) {}
+  SideFiles(std::shared_ptr<FsStats> stats, DatabaseLogs* logs,
+            const WalDirs* wal_dirs)
+      : stats_(std::move(stats)), logs_(logs), wal_dirs_(wal_dirs) {}
 
   // Recovers every log in the directory of `path`. Errors: IOError that names
   // the file, the bytes and the ways out if a side file holds bytes that its
@@ -59,10 +61,22 @@ class SideFiles {
   bool LogicalSize(const std::string& path, rdb::IOStatus* status,
                    uint64_t* size) const;
 
+  // The same before somebody deletes the WAL. Of one that this process has
+  // written, and failed to close, nothing is wanted any more: to move it would
+  // take space.
+  rdb::IOStatus PrepareDelete(const std::string& path);
+
+  // Somebody wants to delete the side file at `path`: what it has is moved into
+  // its log, and then it goes, or it was not to be deleted. Errors: as above.
+  rdb::IOStatus DropSideFile(const std::string& path);
+  // The same for somebody who wants to write there. InvalidArgument too if it
+  // was not to be deleted.
+  rdb::IOStatus ClearForWriter(const std::string& path);
+
   // The WAL at `path` was deleted, perhaps with the whole database: removes
   // side files of its directory that hold nothing, unless this process has a
   // log open there, which may still want them. Best effort.
-  static void SweepGone(const std::string& path);
+  void SweepGone(const std::string& path) const;
 
  private:
   rdb::IOStatus Recover(const std::string& log_path, uint32_t wait_ms);
@@ -72,6 +86,8 @@ class SideFiles {
 
   const std::shared_ptr<FsStats> stats_;
   DatabaseLogs* const logs_;
+
+  const WalDirs* const wal_dirs_;
 
   Mutex mutex_;
   std::set<std::string> swept_ URINGFS_GUARDED_BY(mutex_);

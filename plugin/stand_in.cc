@@ -1,21 +1,23 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// Only in liburingfs.so, for programs that offer no way to choose a file
-// system: with the environment variable URINGFS_DEFAULT it takes the place of
-// RocksDB's default one. FileSystem::Default() is defined here once more, and a
-// preloaded object comes first where the program's symbols are looked up.
+// Only in the module, for programs that offer no way to choose a file system:
+// with the environment variable URINGFS_DEFAULT uringfs takes the place of
+// RocksDB's default one. liburingfs.so defines FileSystem::Default() once more,
+// and asks here.
 
-#include <dlfcn.h>
 #include <rocksdb/file_system.h>
+#include <rocksdb/version.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
 
-#include "autoload.h"
 #include "file_system.h"
+#include "module.h"
 #include "refusing_file_system.h"
+
+#include "rocksdb_api.h"
 
 namespace uringfs {
 namespace {
@@ -92,7 +94,7 @@ rdb::Status MakeStandIn(const std::string& uri, const FileSystemPtr& base,
 
 FileSystemPtr Choose(const FileSystemPtr& base) {
   const std::string uri = WantedUri();
-  if (uri.empty() || !FitsRunningRocksDb()) {
+  if (uri.empty()) {
     return base;
   }
   FileSystemPtr made;
@@ -108,37 +110,19 @@ FileSystemPtr Choose(const FileSystemPtr& base) {
   return std::make_shared<RefusingFileSystem>(base, why);
 }
 
-// RocksDB's own Default(): the next definition of the symbol that this address
-// belongs to, whatever the compiler made of its name.
-FileSystemPtr RocksDbDefault(void* ours) {
-  using Function = FileSystemPtr (*)();
-  Dl_info info = {};
-  void* next = nullptr;
-  if (::dladdr(ours, &info) != 0 && info.dli_sname != nullptr) {
-    next = ::dlsym(RTLD_NEXT, info.dli_sname);
-  }
-  if (next == nullptr) {
-    // Only if the object is loaded into a program without RocksDB, which could
-    // not have called us.
-    std::fprintf(stderr, "uringfs: RocksDB's default file system is missing\n");
-    std::abort();
-  }
-  return reinterpret_cast<Function>(next)();
-}
-
 }  // namespace
 }  // namespace uringfs
 
-namespace ROCKSDB_NAMESPACE {
-
-// THREADS: any. Never destroyed: RocksDB's default Env outlives statics too.
-__attribute__((visibility("default"))) std::shared_ptr<FileSystem>
-FileSystem::Default() {
-  using Pointer = std::shared_ptr<FileSystem>;
-  static const auto* const base = new Pointer(
-      uringfs::RocksDbDefault(reinterpret_cast<void*>(&FileSystem::Default)));
-  static const auto* const chosen = new Pointer(uringfs::Choose(*base));
-  return uringfs::is_below ? *base : *chosen;
+// Neither file system is ever destroyed: RocksDB's default Env outlives statics
+// too.
+const void* uringfs_default(const void* version, void* rocksdb) {
+  using uringfs::FileSystemPtr;
+  namespace rdb = uringfs::rdb;
+  if (version != reinterpret_cast<void*>(&rdb::GetRocksVersionAsString)) {
+    return nullptr;
+  }
+  static const auto* const base =
+      new FileSystemPtr(reinterpret_cast<FileSystemPtr (*)()>(rocksdb)());
+  static const auto* const chosen = new FileSystemPtr(uringfs::Choose(*base));
+  return uringfs::is_below ? base : chosen;
 }
-
-}  // namespace ROCKSDB_NAMESPACE

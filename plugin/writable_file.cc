@@ -20,13 +20,16 @@ static_assert(rdb::Env::WLTH_NOT_SET == RWH_WRITE_LIFE_NOT_SET &&
 
 UringWritableFile::UringWritableFile(std::shared_ptr<LiveFile> live,
                                      const rdb::FileOptions& options,
+                                     std::function<void()> before_first,
                                      std::shared_ptr<CacheDemand> demand)
     : rdb::FSWritableFile(options),
       live_(std::move(live)),
+      before_first_(std::move(before_first)),
       demand_(std::move(demand)),
       takes_crc32c_(options.handoff_checksum_type ==
                     rdb::ChecksumType::kCRC32c),
-      flush_is_lazy_(IsJobOutput(live_->log()->path(), options)) {
+      flush_is_lazy_(live_->kind() == FileKind::kData &&
+                     IsReadOnlyOnceSynced(options)) {
 #if URINGFS_ROCKSDB_GE(10, 1)
   if (options.write_hint != rdb::Env::WLTH_NOT_SET) {
     live_->log()->SetWriteLifetimeHint(options.write_hint);
@@ -45,14 +48,22 @@ Status UringWritableFile::CloseOnce() {
   LiveFiles::OfProcess().Remove(*live_);
   if (const auto demand = std::exchange(demand_, nullptr);
       demand != nullptr && status.ok()) {
-    demand->Closed(live_->log()->path(), live_->log()->size());
+    demand->Closed(live_->log()->path(), live_->log()->size(),
+                   /*is_cached=*/false);
   }
   return status;
+}
+
+void UringWritableFile::BeforeAppend() {
+  if (before_first_) {
+    std::exchange(before_first_, nullptr)();
+  }
 }
 
 rdb::IOStatus UringWritableFile::Append(const rdb::Slice& data,
                                         const rdb::IOOptions&,
                                         rdb::IODebugContext*) {
+  BeforeAppend();
   return ToIOStatus(
       live_->log()->Append(std::string_view(data.data(), data.size())));
 }
@@ -64,6 +75,7 @@ rdb::IOStatus UringWritableFile::Append(const rdb::Slice& data,
   if (!takes_crc32c_ || info.checksum.size() != sizeof(uint32_t)) {
     return Append(data, options, dbg);
   }
+  BeforeAppend();
   // RocksDB's fixed32 is little-endian everywhere.
   uint32_t crc32c = 0;
   for (int i = 3; i >= 0; --i) {

@@ -9,6 +9,7 @@
 #include <rocksdb/file_system.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "cache_demand.h"
@@ -23,9 +24,11 @@ namespace uringfs {
 class UringWritableFile : public rdb::FSWritableFile {
  public:
   // ENSURES: the file is found by its path until it is closed.
+  // `before_first`, if any, is called before the first bytes are appended.
   // `demand` hears of its being closed; null: nobody does.
   UringWritableFile(std::shared_ptr<LiveFile> live,
                     const rdb::FileOptions& options,
+                    std::function<void()> before_first,
                     std::shared_ptr<CacheDemand> demand);
   // Does all of Close: several of RocksDB's paths never call it.
   ~UringWritableFile() override;
@@ -44,9 +47,8 @@ class UringWritableFile : public rdb::FSWritableFile {
   rdb::IOStatus Close(const rdb::IOOptions& options,
                       rdb::IODebugContext* dbg) override;
 
-  // Survives kill -9 and can be read. Of what flushes and compactions make only
-  // the latter: RocksDB counts on none of it before it was synced, and calls
-  // this for every MiB.
+  // Survives kill -9 and can be read. Of files that nobody counts on before
+  // they were synced only the latter: RocksDB calls this for every MiB.
   rdb::IOStatus Flush(const rdb::IOOptions& options,
                       rdb::IODebugContext* dbg) override;
   // Survives power loss; Fsync: with times and mode as well.
@@ -76,8 +78,10 @@ class UringWritableFile : public rdb::FSWritableFile {
 
  private:
   Status CloseOnce();
+  void BeforeAppend();
 
   const std::shared_ptr<LiveFile> live_;
+  std::function<void()> before_first_;   // empty behind the first append
   std::shared_ptr<CacheDemand> demand_;  // null behind Close
   // The only kind RocksDB hands over so far.
   const bool takes_crc32c_;

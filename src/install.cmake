@@ -3,7 +3,9 @@
 #
 #   uringfs::core     headers and archive; needs threads and liburing
 #   uringfs::rocksdb  find_package(uringfs COMPONENTS rocksdb); needs RocksDB
-#   liburingfs.so     for LD_PRELOAD
+#   liburingfs.so     for LD_PRELOAD, and in uringfs/librocksdb.so.X.Y the
+#                     module it opens; those of several releases fit beside
+#                     each other
 #   uringfs           the command-line tool
 
 set(uringfs_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/uringfs)
@@ -21,14 +23,18 @@ if(TARGET uringfs)
   set_target_properties(uringfs PROPERTIES EXPORT_NAME rocksdb)
   install(FILES ${PROJECT_SOURCE_DIR}/plugin/uringfs_file_system.h
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/uringfs/rocksdb)
+  install(FILES ${PROJECT_SOURCE_DIR}/plugin/Finduringfs_rocksdb.cmake
+    DESTINATION ${uringfs_config_dir})
   install(TARGETS uringfs EXPORT uringfsRocksdbTargets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT uringfsRocksdbTargets NAMESPACE uringfs::
     DESTINATION ${uringfs_config_dir})
 endif()
 if(TARGET uringfs_module)
-  install(TARGETS uringfs_module
+  install(TARGETS uringfs_preload
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(TARGETS uringfs_module LIBRARY DESTINATION
+    ${CMAKE_INSTALL_LIBDIR}/uringfs/librocksdb.so.${uringfs_rocksdb_release})
 endif()
 if(TARGET uringfs_tool)
   install(TARGETS uringfs_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

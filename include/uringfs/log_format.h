@@ -80,9 +80,14 @@ class LogFormat {
   virtual bool IsTear(const std::string& log_path, const RecordsEnd& end,
                       std::string* why) const = 0;
 
+  // Whether the database would read this log when it is opened. False: it would
+  // not, or that cannot be told.
+  virtual bool IsWanted(const std::string& log_path) const = 0;
+
   // Whether somebody has gone on from the log alone: a later log has records
   // with numbers that also this stream's last records have, or with numbers
-  // that cannot be read. A later log that is empty says nothing.
+  // that cannot be read; or the database does not read this log any more. A
+  // later log that is empty says nothing.
   virtual Status WentOnWithout(const std::string& log_path,
                                const RecordsEnd& end, bool* answer) const = 0;
 };

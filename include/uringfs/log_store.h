@@ -188,6 +188,10 @@ class LogStore {
   // that append began.
   uint64_t hi_written() const;
   uint64_t hi_stable() const;
+  // Up to where Flush has promised that the bytes survive the process: behind
+  // hi_written() while they are in a shared ring only. Waits for a call that
+  // closes, truncates or settles the log.
+  uint64_t hi_flushed() const;
 
   // Advisory: passes an RWH_WRITE_LIFE_* value to the file. Errors: none.
   void SetWriteLifetimeHint(int hint);

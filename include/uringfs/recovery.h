@@ -124,6 +124,12 @@ struct RecoveryOptions {
 Status RecoverLog(const std::string& log_path, const RecoveryOptions& options,
                   RecoveryReport* report);
 
+// The log at `log_path` is about to be deleted. If this process has written and
+// closed it, and the disk was too full for what is in the ring, nobody needs
+// that any more: the side file is removed, and *is_own says so. Else nothing is
+// done. Errors: those of the calls.
+Status DropOwnSideFile(const std::string& log_path, bool* is_own);
+
 // The log at `log_path` was replaced by another file, or is about to be: the
 // side file is removed, or gets another name if it may hold bytes that are
 // nowhere else. Errors: those of the calls.

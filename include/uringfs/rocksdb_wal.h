@@ -6,6 +6,8 @@
 #define URINGFS_ROCKSDB_WAL_H_
 
 #include <cstdint>
+#include <memory>
+#include <string>
 
 #include "uringfs/log_format.h"
 
@@ -16,8 +18,25 @@ namespace uringfs {
 // Anything further away is damage.
 inline constexpr uint64_t kUsualMaxTornBytes = uint64_t{96} << 20;
 
-// Never destroyed.
+// Of the database in the log's own directory; or of the one above, if its
+// options name that directory (wal_dir). Never destroyed.
 const LogFormat& RocksDbWal();
+
+// Of the database in the directory `database`, wherever they are.
+std::unique_ptr<const LogFormat> RocksDbWalOf(const std::string& database);
+
+// The directory that the newest options of the database in `database` name as
+// that of its logs; "" if they name none or cannot be read.
+std::string NamedWalDir(const std::string& database);
+// Whether that is `directory`.
+bool NamesAsWalDir(const std::string& database, const std::string& directory);
+
+// Whether the database in `directory` tells which logs it still reads. False:
+// there is none, or its MANIFEST is missing, damaged or encrypted.
+bool TellsItsWals(const std::string& directory);
+
+// Whether a database is in `directory`: it has a CURRENT.
+bool HasDatabase(const std::string& directory);
 
 }  // namespace uringfs
 

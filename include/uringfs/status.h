@@ -34,6 +34,8 @@ class [[nodiscard]] Status {
   static Status NotSupported(std::string message);
   static Status Closed(std::string path);
   static Status Corruption(std::string what, std::string path);
+  // That no call of the kernel's stands behind.
+  static Status IoError(std::string message);
 
   // The failure `error` (a positive errno) of `operation` on `path`. The code
   // is kNoSpace for ENOSPC and EDQUOT, kIoError otherwise.

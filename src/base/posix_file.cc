@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -42,9 +43,15 @@ PosixFile& PosixFile::operator=(PosixFile&& other) noexcept {
 }
 
 int PosixFile::Open(const std::string& path, int flags) {
-  const int fd = Uninterrupted([&] {
-    return ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  });
+  const int always = flags | O_CLOEXEC | O_NOCTTY;
+  int fd =
+      Uninterrupted([&] { return ::open(path.c_str(), always | O_NONBLOCK); });
+  struct stat stat = {};
+  if (fd < 0 && errno == EWOULDBLOCK && ::lstat(path.c_str(), &stat) == 0 &&
+      S_ISREG(stat.st_mode)) {
+    // Somebody has a lease on it: the kernel waits until he gives it up.
+    fd = Uninterrupted([&] { return ::open(path.c_str(), always); });
+  }
   if (fd < 0) {
     return errno;
   }

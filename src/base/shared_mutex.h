@@ -8,7 +8,7 @@
 #include <mutex>
 #include <shared_mutex>
 
-#include "src/base/thread_annotations.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 

@@ -52,6 +52,10 @@ Status Status::Closed(std::string path) {
   return Status(Code::kClosed, 0, "the log is closed", std::move(path));
 }
 
+Status Status::IoError(std::string message) {
+  return Status(Code::kIoError, 0, std::move(message), "");
+}
+
 Status Status::Corruption(std::string what, std::string path) {
   return Status(Code::kCorruption, 0, std::move(what), std::move(path));
 }

@@ -14,12 +14,12 @@
 #include <cstdint>
 #include <string>
 
-#include "src/base/mutex.h"
-#include "src/base/thread_annotations.h"
 #include "src/device/device.h"
 #include "src/device/io_errno.h"
 #include "src/device/sys.h"
 
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 #include "uringfs/status.h"
 
 namespace uringfs {

@@ -42,6 +42,11 @@ ssize_t Sys::Pread(int fd, char* data, size_t bytes, off_t offset) {
   return OrErrno(::pread(fd, data, bytes, offset));
 }
 
+ssize_t Sys::PreadCached(int fd, char* data, size_t bytes, off_t offset) {
+  const iovec vector = {data, bytes};
+  return OrErrno(::preadv2(fd, &vector, 1, offset, RWF_NOWAIT));
+}
+
 int Sys::Ftruncate(int fd, off_t bytes) {
   return MayBecome(fd, static_cast<uint64_t>(bytes))
              ? OrErrno(::ftruncate(fd, bytes))

@@ -33,6 +33,8 @@ class Sys {
   virtual ssize_t Pwritev2(int fd, const iovec* vectors, int count,
                            off_t offset, int flags);
   virtual ssize_t Pread(int fd, char* data, size_t bytes, off_t offset);
+  // What the page cache has of it: less perhaps, -EAGAIN if nothing.
+  virtual ssize_t PreadCached(int fd, char* data, size_t bytes, off_t offset);
   virtual int Ftruncate(int fd, off_t bytes);
   virtual int Fallocate(int fd, int mode, off_t offset, off_t bytes);
   virtual int Fdatasync(int fd);

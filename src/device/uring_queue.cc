@@ -20,6 +20,9 @@ namespace {
 // The kernel's limit for one registered buffer.
 constexpr size_t kMaxBufferBytes = size_t{1} << 30;
 
+static_assert((UringQueue::kEntries & (UringQueue::kEntries - 1)) == 0,
+              "an entry's place is its number, modulo this");
+
 }  // namespace
 
 UringQueue::UringQueue(Sys* sys, char* memory, size_t bytes)
@@ -114,7 +117,6 @@ bool UringQueue::Prepare(int fd, const iovec* vectors, int count,
   }
   sqe->rw_flags = dsync ? RWF_DSYNC : 0;
   ::io_uring_sqe_set_data(sqe, user);
-  last_ = sqe;
   return true;
 }
 
@@ -132,7 +134,6 @@ bool UringQueue::PrepareRead(int fd, const iovec& vector, uint64_t offset,
     ::io_uring_prep_read(sqe, fd, vector.iov_base, bytes, offset);
   }
   ::io_uring_sqe_set_data(sqe, user);
-  last_ = sqe;
   return true;
 }
 
@@ -155,12 +156,19 @@ int UringQueue::Submit() {
   }
 }
 
-void UringQueue::Withdraw() {
-  // The kernel takes entries in order, so the last one is still ours. It
-  // cannot be taken out of the queue, but it can be made to do nothing.
-  URINGFS_CHECK_LT(0u, ::io_uring_sq_ready(&ring_));
-  ::io_uring_prep_nop(last_);
-  ::io_uring_sqe_set_data(last_, nullptr);
+size_t UringQueue::Withdraw() {
+  // The kernel takes entries in order, so the last ones are still ours. They
+  // cannot be taken out of the queue, but can be made to do nothing.
+  const unsigned untaken = ::io_uring_sq_ready(&ring_);
+  size_t withdrawn = 0;
+  for (unsigned i = 1; i <= untaken; ++i) {
+    io_uring_sqe* const sqe =
+        &ring_.sq.sqes[(ring_.sq.sqe_tail - i) & (kEntries - 1)];
+    withdrawn += sqe->user_data != 0 ? 1 : 0;
+    ::io_uring_prep_nop(sqe);
+    ::io_uring_sqe_set_data(sqe, nullptr);
+  }
+  return withdrawn;
 }
 
 bool UringQueue::Next(void** user, int* result) {

@@ -61,11 +61,12 @@ class UringQueue {
   bool PrepareRead(int fd, const iovec& vector, uint64_t offset, void* user);
 
   // Submits what is prepared. 0 if the kernel took all, else the errno; then
-  // the last write prepared was not taken.
+  // the last ones prepared were not taken.
   int Submit();
 
-  // Makes the last write prepared, which was not taken, a no-op.
-  void Withdraw();
+  // Makes what was prepared and not taken no-ops. Returns how many there were,
+  // perhaps none.
+  size_t Withdraw();
 
   // Takes the next completion. False if there is none now.
   bool Next(void** user, int* result);
@@ -85,7 +86,6 @@ class UringQueue {
   const size_t bytes_;
   const uint32_t forks_;
   io_uring ring_ = {};
-  io_uring_sqe* last_ = nullptr;
   bool registered_ = false;
   std::string registration_refusal_;
 };

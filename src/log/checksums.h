@@ -20,9 +20,8 @@
 #include <deque>
 #include <string>
 
-#include "src/base/mutex.h"
-#include "src/base/thread_annotations.h"
-
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 #include "uringfs/status.h"
 
 namespace uringfs {

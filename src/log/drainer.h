@@ -1,9 +1,9 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// Drainer: the one thread of ours. It looks every few milliseconds at the logs
-// with a shared ring and writes out what lies in them, so that little does for
-// long and Flush need not. With nothing left to write it sleeps until a Flush
-// wakes it.
+// Drainer: the one thread of the core. It looks every few milliseconds at the
+// logs with a shared ring and writes out what lies in them, so that little does
+// for long and Flush need not. With nothing left to write it sleeps until a
+// Flush wakes it.
 //
 // It starts with the first such log and never ends; a child of fork has none
 // and starts its own.
@@ -16,9 +16,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "src/base/mutex.h"
-#include "src/base/thread_annotations.h"
-
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 #include "uringfs/status.h"
 
 namespace uringfs {

@@ -17,6 +17,12 @@ constexpr size_t kReapAtOnce = 16;
 // have, within these limits.
 constexpr uint64_t kMinAhead = uint64_t{1} << 20;
 constexpr uint64_t kMaxAhead = uint64_t{16} << 20;
+
+// Invariant (5).
+void CheckIsTold(const SideFile& side, uint64_t end) {
+  URINGFS_CHECK_LE(end, side.written());
+}
+
 }  // namespace
 
 Flusher::Flusher(FlushRing<>* ring, Device* device, Watermark* written,
@@ -49,14 +55,14 @@ bool Flusher::Step(uint64_t wanted, bool wait) {
   return moved;
 }
 
-void Flusher::Drain() {
+void Flusher::AwaitWrites() {
   while (device_->in_flight() > 0) {
     Reap(1);
   }
 }
 
 Status Flusher::CutTo(uint64_t bytes) {
-  Drain();
+  AwaitWrites();
   if (physical_end_ == bytes) {
     return Status::Ok();
   }
@@ -69,11 +75,18 @@ Status Flusher::CutTo(uint64_t bytes) {
 }
 
 Status Flusher::WritePromised(uint64_t end) {
-  URINGFS_CHECK(side_ != nullptr && has_failed());
+  URINGFS_CHECK(has_failed());
   Status status;
   for (uint64_t at = written_->value(); status.ok() && at < end;) {
     const uint64_t seq = ring_->SeqOf(at);
-    const uint64_t stop = std::min(end, ring_->BeginOf(seq + 1));
+    uint64_t stop = std::min(end, ring_->BeginOf(seq + 1));
+    if (at < submitted_) {
+      stop = std::min(stop, submitted_);  // as far as its sums were checked
+    } else if (status = CheckIntact(at, stop); !status.ok()) {
+      break;
+    } else {
+      submitted_ = stop;
+    }
     status = device_->WriteCached(
         at, ring_->data(seq) + (at - ring_->BeginOf(seq)), stop - at);
     physical_end_ = std::max(physical_end_, stop);  // or less, if it failed
@@ -83,7 +96,7 @@ Status Flusher::WritePromised(uint64_t end) {
 }
 
 Status Flusher::CutToWritten() {
-  Drain();  // first: it moves the watermark
+  AwaitWrites();  // first: it moves the watermark
   return CutTo(written_->value());
 }
 
@@ -125,6 +138,7 @@ void Flusher::RecycleWritten() {
   while (recycled_ < taken_ &&
          ring_->BeginOf(recycled_ + 1) <= written_->value()) {
     if (side_ != nullptr) {
+      CheckIsTold(*side_, ring_->BeginOf(recycled_ + 1));
       side_->SumUpTo(ring_->BeginOf(recycled_ + 1));
     }
     ring_->Recycle(recycled_++);
@@ -222,17 +236,24 @@ bool Flusher::TryWriteNow(uint64_t offset, bool is_durable) {
     return false;
   }
   Issue(begin, end, is_durable ? Way::kNowDurable : Way::kNow);
-  Drain();
+  AwaitWrites();
   return true;
 }
 
 bool Flusher::IsIntact(uint64_t begin, uint64_t end) {
+  error_ = CheckIntact(begin, end);
+  return error_.ok();
+}
+
+Status Flusher::CheckIntact(uint64_t begin, uint64_t end) {
   const uint64_t seq = ring_->SeqOf(begin);
   uint64_t bad_begin = UINT64_MAX;
-  error_ = checksums_.Check(
+  Status status = checksums_.Check(
       begin, end, ring_->data(seq) + (begin - ring_->BeginOf(seq)), &bad_begin);
-  corrupt_from_.store(bad_begin, std::memory_order_release);
-  return error_.ok();
+  if (!status.ok()) {
+    corrupt_from_.store(bad_begin, std::memory_order_release);
+  }
+  return status;
 }
 
 void Flusher::AllocateFor(uint64_t end) {
@@ -249,6 +270,12 @@ void Flusher::AllocateFor(uint64_t end) {
 }
 
 void Flusher::Issue(uint64_t begin, uint64_t end, Way way) {
+  URINGFS_CHECK_EQ(begin, submitted_);                      // (1)
+  URINGFS_CHECK_LT(begin, end);                             // (1)
+  URINGFS_CHECK(!is_tail_in_flight_);                       // (2)
+  URINGFS_CHECK_LT(device_->in_flight(), flights_.size());  // (4)
+  URINGFS_CHECK_LE(end, extending_from_);                   // (6)
+  URINGFS_CHECK(error_.ok());                               // (7)
   AllocateFor(end);
   Flight* flight = FreeFlight();
   flight->begin = begin;

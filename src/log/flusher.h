@@ -74,7 +74,7 @@ class Flusher {
   bool Step(uint64_t wanted, bool wait);
 
   // Waits until nothing is in flight; submits nothing.
-  void Drain();
+  void AwaitWrites();
 
   // Writes the stream below `offset` by one write in this call. False: nothing
   // was done, because it takes more than one or a writer is still inside. With
@@ -90,11 +90,10 @@ class Flusher {
 
   // Writes the stream below `end` after all, through the page cache, though a
   // write has failed: it was acknowledged, and there may be space again. The
-  // error stays. REQUIRES: a shared ring; has_failed(); `end` is filled; one
-  // call in a flusher's life that succeeds.
+  // error stays. REQUIRES: has_failed(); `end` is filled.
   Status WritePromised(uint64_t end);
 
-  // Drains, then makes the file exactly `bytes` long if it is not.
+  // Awaits them, then makes the file exactly `bytes` long if it is not.
   Status CutTo(uint64_t bytes);
 
   // The same for what is written once nothing is in flight.
@@ -152,6 +151,7 @@ class Flusher {
   bool NextRange(uint64_t wanted, uint64_t* begin, uint64_t* end);
   uint64_t FilledEnd(uint64_t seq);
   bool IsIntact(uint64_t begin, uint64_t end);
+  Status CheckIntact(uint64_t begin, uint64_t end);
   void Issue(uint64_t begin, uint64_t end, Way way);
   void AllocateFor(uint64_t end);
   bool IsCached(uint64_t end);

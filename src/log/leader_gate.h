@@ -19,8 +19,8 @@
 
 #include <cstdint>
 
-#include "src/base/mutex.h"
-#include "src/base/thread_annotations.h"
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 

@@ -1,7 +1,7 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// The appending side of LogEngine: claim, fill, leave. No latch is taken but
-// where the ring is exhausted and the device has to be waited for.
+// Into the ring: claim, fill, leave. No latch is taken but where the ring is
+// exhausted and the device has to be waited for.
 
 #include <algorithm>
 #include <cstring>
@@ -34,7 +34,7 @@ void PrefetchBehind(const ClaimPart& part) {
 
 Status LogEngine::AppendBatch(const std::string_view* slices, size_t count,
                               uint64_t* offset, const uint32_t* crc32c) {
-  Status status = CheckUsable();
+  Status status = state_.CheckUsable();
   if (!status.ok()) {
     return status;
   }
@@ -58,20 +58,20 @@ Status LogEngine::AppendBatch(const std::string_view* slices, size_t count,
   }
   const uint64_t begin = claim.begin;
   if (crc32c != nullptr) {
-    FlusherForAny()->checksums()->Add(begin, begin + bytes, *crc32c);
+    writes_.checksums()->Add(begin, begin + bytes, *crc32c);
   }
   SliceReader source(slices);
   FillParts(claim, &source);
   while (claim.is_rotating) {
     status = ContinueClaim(&claim);
     if (!status.ok()) {
-      AbandonFrom(begin);
+      state_.AbandonFrom(begin);
       return status;
     }
     FillParts(claim, &source);
   }
-  CountOne(&appends_);
-  appended_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  CountOne(&counters_.appends);
+  counters_.appended_bytes.fetch_add(bytes, std::memory_order_relaxed);
   if (offset != nullptr) {
     *offset = begin;
   }
@@ -90,24 +90,8 @@ void LogEngine::FillParts(const Claim& claim, SliceReader* source) {
 
 void LogEngine::Leave(const ClaimPart& part) {
   if (ring_.Leave(part)) {
-    Kick();
+    writes_.Kick();
   }
-}
-
-// Starts the write of a buffer that became ready. If somebody leads the gate
-// just now nothing is lost: nobody returns from a wait for these bytes without
-// having submitted them.
-void LogEngine::Kick() {
-  flush_gate_.TryExclusive([&] {
-    flush_gate_.AssertLed();
-    // A late writer of a log that failed or closed finds nothing to do.
-    if (CheckUsable().ok()) {
-      (void)flusher_.Step(/*wanted=*/0, /*wait=*/false);
-      if (flusher_.has_failed()) {
-        Fail(flusher_.error());
-      }
-    }
-  });
 }
 
 Status LogEngine::StartClaim(uint64_t bytes, Claim* claim) {
@@ -123,7 +107,7 @@ Status LogEngine::StartClaim(uint64_t bytes, Claim* claim) {
         WaitForSpace();
         break;
     }
-    Status status = CheckUsable();
+    Status status = state_.CheckUsable();
     if (!status.ok()) {
       return status;
     }
@@ -133,7 +117,7 @@ Status LogEngine::StartClaim(uint64_t bytes, Claim* claim) {
 Status LogEngine::ContinueClaim(Claim* claim) {
   while (ring_.Continue(claim) != ClaimOutcome::kClaimed) {
     WaitForSpace();
-    Status status = CheckUsable();
+    Status status = state_.CheckUsable();
     if (!status.ok()) {
       return status;
     }
@@ -141,27 +125,33 @@ Status LogEngine::ContinueClaim(Claim* claim) {
   return Status::Ok();
 }
 
-// Back-pressure: helps the flusher along until a buffer is free.
 void LogEngine::WaitForSpace() {
-  CountOne(&space_waits_);
-  Backoff backoff;
-  flush_gate_.Await(
-      [&] { return ring_.HasFreeBuffer() || !CheckUsable().ok(); },
-      [&] {
-        flush_gate_.AssertLed();
-        LeadFlush(/*wanted=*/0, &backoff);
-      });
+  CountOne(&counters_.space_waits);
+  writes_.WaitForSpace();
 }
 
-// Nothing of an append that failed may count, though the device may have
-// taken its first bytes: Close cuts the file in front of it.
-void LogEngine::AbandonFrom(uint64_t begin) {
-  uint64_t lowest = abandoned_.load(std::memory_order_relaxed);
-  // release: pairs with the acquire in hi_written().
-  while (begin < lowest && !abandoned_.compare_exchange_weak(
-                               lowest, begin, std::memory_order_release,
-                               std::memory_order_relaxed)) {
+uint64_t LogEngine::ReservedEnd() const {
+  while (true) {
+    // acquire, both: whoever sees a store of the restart sees the odd number
+    // before it, and the second load tells.
+    const uint64_t before = restarts_.load(std::memory_order_acquire);
+    const uint64_t end = ring_.reserved_end();
+    if (before % 2 == 0 &&
+        restarts_.load(std::memory_order_acquire) == before) {
+      return end;
+    }
   }
+}
+
+// What is published ends where an append does: a kill must not leave half of
+// one that another thread was still making. Its appender needs nothing of ours.
+uint64_t LogEngine::ClaimedEnd() const {
+  Backoff backoff;
+  uint64_t end = 0;
+  while (!ring_.TryClaimedEnd(&end) && state_.CheckUsable().ok()) {
+    backoff.Pause();
+  }
+  return end;
 }
 
 uint64_t LogEngine::max_reservation_bytes() const {
@@ -179,13 +169,13 @@ void LogEngine::AddParts(const Claim& claim, Reservation::Body* body) {
 }
 
 Status LogEngine::Reserve(uint64_t bytes, Reservation* reservation) {
-  Status status = CheckUsable();
+  Status status = state_.CheckUsable();
   if (!status.ok()) {
     return status;
   }
   if (bytes == 0 || bytes > max_reservation_bytes()) {
     return Status::InvalidArgument(
-        "reservation of " + std::to_string(bytes) + " bytes in " + path_ +
+        "reservation of " + std::to_string(bytes) + " bytes in " + path() +
         ": must be from 1 to " + std::to_string(max_reservation_bytes()) +
         "; Append takes any length");
   }
@@ -210,12 +200,12 @@ Status LogEngine::Reserve(uint64_t bytes, Reservation* reservation) {
   *reservation = Reservation();
   reservation->body_ = std::move(body);
   if (!status.ok()) {
-    AbandonFrom(claim.begin);
+    state_.AbandonFrom(claim.begin);
     reservation->Commit();
     return status;
   }
-  CountOne(&appends_);
-  appended_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  CountOne(&counters_.appends);
+  counters_.appended_bytes.fetch_add(bytes, std::memory_order_relaxed);
   return status;
 }
 

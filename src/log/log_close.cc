@@ -1,7 +1,8 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// The end of a log: everything in the file, the exact size, no side file left.
-// By Close, or by the end of a process that does not close.
+// The end of a log, or of its side file: everything in the file, the exact
+// size. By Close, for a successor, or by the end of a process that does not
+// close.
 
 #include <algorithm>
 #include <cerrno>
@@ -13,9 +14,21 @@
 
 namespace uringfs {
 
+// body(flusher), with no sync and no write beside it.
+template <class Body>
+void LogEngine::RunAlone(const Body& body) {
+  syncs_.Alone([&] {
+    writes_.Lead([&](Flusher* flusher) {
+      restart_mutex_.AssertHeld();
+      writes_.AssertLed();
+      body(flusher);
+    });
+  });
+}
+
 Status LogEngine::Close() {
   if (IsForeign()) {
-    return CheckUsable();
+    return state_.CheckUsable();
   }
   Drainer* drainer = nullptr;
   {
@@ -29,50 +42,40 @@ Status LogEngine::Close() {
   }
   const ExclusiveLock lock(&restart_mutex_);
   // An error is sticky and comes back below.
-  if (state_.load(std::memory_order_acquire) == State::kOpen) {
-    (void)FlushTo(ClaimedEnd());
+  if (state_.is_open()) {
+    (void)WriteOutTo(ClaimedEnd());
   }
-  sync_gate_.Exclusive([&] {
-    flush_gate_.Exclusive([&] {
-      AssertAlone();
-      CloseAlone();
-    });
+  RunAlone([&](Flusher* flusher) {
+    restart_mutex_.AssertHeld();
+    writes_.AssertLed();
+    CloseAlone(flusher);
   });
-  const MutexLock error_lock(&error_mutex_);
-  return close_status_;
+  return state_.close_status();
 }
 
-void LogEngine::CloseAlone() {
-  if (state_.load(std::memory_order_acquire) == State::kClosed) {
+void LogEngine::CloseAlone(Flusher* flusher) {
+  if (state_.is_closed()) {
     return;
   }
-  flusher_.Drain();
-  if (flusher_.has_failed()) {
-    Fail(flusher_.error());
-  }
-  RescueAlone();
-  const uint64_t end = std::max(hi_written(), rescued_end_);
-  const Status cut = flusher_.CutTo(end);
+  writes_.Finish();
+  Rescue(flusher);
+  const uint64_t end = hi_written();
+  const Status cut = flusher->CutTo(end);
   const IoChoice choice = ChoiceNow();
-  CloseSide(end, cut.ok());
+  CloseSide(flusher, end, cut.ok());
   // The last: it lets go of the lock that keeps others from recovering.
   const Status closed = device_->Close();
-  const MutexLock lock(&error_mutex_);
-  close_status_ = !error_.ok() ? error_ : (!cut.ok() ? cut : closed);
-  last_choice_ = choice;
-  end_when_closed_.store(end, std::memory_order_relaxed);
-  // release: all of the above before the state; pairs with CheckUsable().
-  state_.store(State::kClosed, std::memory_order_release);
+  state_.Close(cut.ok() ? closed : cut, end, choice);
 }
 
 // `is_whole`: the file ends at `end`, with all it has of the stream.
-void LogEngine::CloseSide(uint64_t end, bool is_whole) {
+void LogEngine::CloseSide(Flusher* flusher, uint64_t end, bool is_whole) {
   if (side_ == nullptr) {
     return;
   }
-  flusher_.SetSide(nullptr);
+  flusher->SetSide(nullptr);
   if (side_->is_armed()) {
-    side_->CutFilled(abandoned_.load(std::memory_order_acquire));
+    side_->CutFilled(state_.abandoned());
     if ((is_whole && end >= side_->filled()) || !device_->HasName()) {
       side_->Disarm();
     }
@@ -80,35 +83,133 @@ void LogEngine::CloseSide(uint64_t end, bool is_whole) {
     // stays, and RecoverLog tries again.
   }
   // One that cannot be removed holds nothing: it is found to be idle later.
-  (void)ReleaseSideFile(path_, std::move(side_));
+  (void)ReleaseSideFile(path(), std::move(side_));
 }
 
 // Where the disk was full, what Flush had promised is still in the ring, and
 // there may be space again. Then the file gets it, as RecoverLog would give it
 // the next time: whoever reads the file finds no gap in front of what its
 // successor holds. The log remains failed; nothing that was refused comes back.
-void LogEngine::RescueAlone() {
-  if (side_ == nullptr || !side_->is_armed() || !flusher_.has_failed() ||
-      flusher_.error().code() != Status::Code::kNoSpace) {
-    return;
+void LogEngine::Rescue(Flusher* flusher) {
+  if (side_ != nullptr && side_->is_armed()) {
+    (void)RescueTo(flusher, std::min(side_->filled(), state_.abandoned()));
   }
-  const uint64_t end =
-      std::min(side_->filled(), abandoned_.load(std::memory_order_acquire));
-  if (end <= std::max(written_.value(), rescued_end_)) {
-    return;
+}
+
+// Makes the stream below `end` durable after a write of it has failed for want
+// of space. A device flush that has failed tells its error once, so that no
+// later one proves anything.
+Status LogEngine::RescueTo(Flusher* flusher, uint64_t end) {
+  if (!flusher->has_failed() || syncs_.has_failed() ||
+      flusher->error().code() != Status::Code::kNoSpace) {
+    return state_.error();
   }
-  Status status = flusher_.WritePromised(end);
+  if (end <= rescued_end_.load(std::memory_order_relaxed)) {
+    return Status::Ok();
+  }
+  Status status = flusher->WritePromised(end);
+  state_.AbandonFrom(flusher->corrupt_from());
   if (status.ok()) {
-    status = flusher_.CutTo(end);
+    status = flusher->CutTo(std::max(end, hi_written()));
   }
   if (status.ok()) {
-    status = device_->MakeDurable(SyncKind::kData);
+    status = syncs_.MakeDurable(SyncKind::kData);
   }
   if (status.ok()) {
-    rescued_end_ = end;
-    // Its buffers are there: nothing was recycled since the write failed.
-    side_->PublishWritten(end);
+    // release: what the file has before what says so.
+    rescued_end_.store(end, std::memory_order_release);
+    if (side_ != nullptr && side_->is_armed()) {
+      // Its buffers are there: nothing was recycled since the write failed.
+      side_->PublishWritten(std::max(end, hi_written()));
+    }
   }
+  return status;
+}
+
+// Of a log that has failed: how far its stream goes, all of it in the ring or
+// in the file. False while somebody is still at work on that.
+bool LogEngine::FindKeptEnd(uint64_t* end) const {
+  const uint64_t abandoned = state_.abandoned();
+  // A claim that found no room lies between two buffers for good: nobody claims
+  // anything after it, and it does not count.
+  if (!ring_.TryClaimedEnd(end) && abandoned == UINT64_MAX) {
+    return false;
+  }
+  *end = std::min(*end, abandoned);
+  return IsFilled(writes_.written(), *end);
+}
+
+// Nothing is appended after the disk was full, but what was is in the ring
+// still. RocksDB, when it gets over that, asks for the old log's bytes once
+// more before it goes on in a new one, and then counts on them no longer.
+Status LogEngine::KeepPromises(const Status& error, bool durably) {
+  if (error.code() != Status::Code::kNoSpace ||
+      options_.write_mode != WriteMode::kSerialised) {
+    return error;
+  }
+  const ExclusiveLock lock(&restart_mutex_);
+  uint64_t end = 0;
+  if (!FindKeptEnd(&end)) {
+    return error;
+  }
+  const bool has_side = side_ != nullptr && side_->is_armed();
+  const bool is_in_side = has_side && (side_->filled() >= end ||
+                                       (IsPublishedOnly() && TryPublish(end)));
+  Status rescued;
+  bool is_corrupt = false;
+  RunAlone([&](Flusher* flusher) {
+    restart_mutex_.AssertHeld();
+    writes_.AssertLed();
+    rescued = RescueTo(flusher, end);
+    is_corrupt = flusher->corrupt_from() != UINT64_MAX;
+  });
+  if (is_corrupt) {
+    return error;
+  }
+  // Not before the file has it; see WriteOutTo.
+  if (rescued.ok() && has_side && !is_in_side && !TryPublish(end)) {
+    return error;
+  }
+  // In the side file it survives a kill as well.
+  return rescued.ok() || (is_in_side && !durably) ? Status::Ok() : error;
+}
+
+Status LogEngine::LeaveSideFile() {
+  {
+    // Alone: a Flush that began before is over, and written out below.
+    const ExclusiveLock lock(&restart_mutex_);
+    flushes_to_file_.store(true, std::memory_order_relaxed);
+    StopGrowing();
+    RunAlone([&](Flusher* flusher) {
+      restart_mutex_.AssertHeld();
+      writes_.AssertLed();
+      Rescue(flusher);
+    });
+  }
+  // Durably: the next log must not outlive this one's end, or power loss would
+  // leave a gap between the two. A log without a byte has no end to lose.
+  return size() == 0 ? state_.CheckUsable() : Sync();
+}
+
+Status LogEngine::Settle() {
+  Status status = state_.CheckUsable();
+  if (!status.ok()) {
+    return status;
+  }
+  const SharedLock lock(&restart_mutex_);
+  status = WriteOutTo(ClaimedEnd());
+  if (status.ok()) {
+    // Zeros behind the cut would undo it. For good: whoever settles a log may
+    // be about to write there himself.
+    zeros_.Stop();
+    writes_.Lead([&](Flusher* flusher) { status = flusher->CutToWritten(); });
+    // The new size is not durable.
+    syncs_.FileChanged();
+    if (!status.ok()) {
+      state_.Fail(status);
+    }
+  }
+  return status;
 }
 
 // Polls, so that nothing that never comes is waited for, and no lock is held
@@ -117,10 +218,10 @@ void LogEngine::RescueAlone() {
 template <class Done>
 Status LogEngine::PollUntil(std::chrono::steady_clock::time_point deadline,
                             const Done& done) {
-  Status status = CheckUsable();
-  for (Backoff backoff; status.ok() && !done(); status = CheckUsable()) {
+  Status status = state_.CheckUsable();
+  for (Backoff backoff; status.ok() && !done(); status = state_.CheckUsable()) {
     if (std::chrono::steady_clock::now() >= deadline) {
-      return Status::FromErrno(ETIMEDOUT, "settle", path_);
+      return Status::FromErrno(ETIMEDOUT, "settle", path());
     }
     backoff.Pause();
   }
@@ -131,7 +232,8 @@ Status LogEngine::PollUntil(std::chrono::steady_clock::time_point deadline,
 // syncs are kept out while this runs; appends go on, and only what they have
 // left behind is looked at.
 Status LogEngine::SettleForGood(std::chrono::milliseconds limit) {
-  Status status = CheckUsable();  // in a child of fork the lock is nobody's
+  // In a child of fork the lock is nobody's.
+  Status status = state_.CheckUsable();
   if (!status.ok()) {
     return status;
   }
@@ -145,60 +247,45 @@ Status LogEngine::SettleForGood(std::chrono::milliseconds limit) {
   uint64_t end = 0;
   status = PollUntil(deadline, [&] { return ring_.TryClaimedEnd(&end); });
   if (status.ok()) {
-    status = PollUntil(deadline, [&] { return TryWriteTo(end); });
+    status = PollUntil(deadline, [&] { return writes_.TryWriteTo(end); });
   }
   Status settled;
   if (status.ok()) {
     status = PollUntil(deadline, [&] {
-      return flush_gate_.TryExclusive([&] {
+      return writes_.TryLead([&](Flusher* flusher) {
         restart_mutex_.AssertHeld();
-        flush_gate_.AssertLed();
-        settled = SettleAlone();
+        writes_.AssertLed();
+        settled = SettleAlone(flusher);
       });
     });
   }
   return status.ok() ? settled : status;
 }
 
-// One step on the way to a file that has the stream below `offset`, if nobody
-// else makes one. True if it has.
-bool LogEngine::TryWriteTo(uint64_t offset) {
-  flush_gate_.TryExclusive([&] {
-    flush_gate_.AssertLed();
-    (void)flusher_.Step(offset, /*wait=*/true);
-    if (flusher_.has_failed()) {
-      Fail(flusher_.error());
-    }
-  });
-  return written_.value() >= offset;
-}
-
 // What a side file has promised is written, and its ring stays where it is; but
 // it is a private one from here on, and the log is a small one that never
 // grows. REQUIRES: the stream is written below all that was flushed.
-Status LogEngine::SettleAlone() {
-  flusher_.Drain();
-  if (flusher_.has_failed()) {
-    Fail(flusher_.error());
-    return flusher_.error();
+Status LogEngine::SettleAlone(Flusher* flusher) {
+  writes_.Finish();
+  if (flusher->has_failed()) {
+    return flusher->error();
   }
-  Status status = flusher_.CutToWritten();
-  // The new size is not durable: the next Sync owes a flush.
-  // release: pairs with the acquires in SyncUpTo() and LeadSync().
-  metadata_version_.fetch_add(1, std::memory_order_release);
+  Status status = flusher->CutToWritten();
+  // The new size is not durable.
+  syncs_.FileChanged();
   if (!status.ok()) {
     return status;
   }
   StopGrowing();
   if (side_ != nullptr) {
-    flusher_.SetSide(nullptr);
+    flusher->SetSide(nullptr);
     side_->Disarm();
     // One that cannot be removed holds nothing: it is found to be idle later.
-    (void)RetireSideFile(path_, side_.get());
+    (void)RetireSideFile(path(), side_.get());
     spent_side_ = std::move(side_);
   }
   if (options_.direct_io != DirectIo::kRequired) {
-    flusher_.SetCached(true);
+    flusher->SetCached(true);
   }
   return status;
 }

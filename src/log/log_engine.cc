@@ -1,7 +1,6 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// Making, flushing and truncating; what others ask for. Each log_*.cc has a
-// part of it.
+// Making, restarting and truncating a log; what others ask about it.
 
 #include "src/log/log_engine.h"
 
@@ -11,19 +10,8 @@
 #include <utility>
 
 #include "src/base/align.h"
-#include "src/base/fork_count.h"
-#include "src/log/backoff.h"
 
 namespace uringfs {
-namespace {
-
-uint32_t WritesInFlight(const LogOptions& options) {
-  return options.write_mode == WriteMode::kSerialised
-             ? 1
-             : options.writes_in_flight;
-}
-
-}  // namespace
 
 // No analysis: nobody else knows this log yet.
 Status LogEngine::OpenOn(
@@ -32,46 +20,49 @@ Status LogEngine::OpenOn(
   const uint64_t size = parts.opened.size_bytes;
   std::unique_ptr<LogEngine> made(
       new LogEngine(std::move(parts), path, options));
-  Status status = made->RestartAt(size, size);
+  Status status = made->RestartAt(made->writes_.FlusherOfNewLog(), size, size);
   if (status.ok() && made->side_ != nullptr) {
     made->StartDrain();
   }
   if (status.ok()) {
     *engine = std::move(made);
   } else {
-    made->Fail(status);
+    made->state_.Fail(status);
   }
   return status;
 }
 
 LogEngine::LogEngine(LogParts parts, const std::string& path,
                      const LogOptions& options)
-    : path_(path),
-      options_(options),
+    : options_(options),
       identity_(parts.opened.identity),
-      forks_(ForkCount()),
+      state_(path),
       workspace_(std::move(parts.workspace)),
       side_(std::move(parts.side)),
       fallback_ring_(std::move(parts.fallback_ring)),
       ring_reason_(std::move(parts.ring_reason)),
       device_(std::move(parts.opened.device)),
-      probe_(parts.probe != nullptr ? parts.probe
-                                    : SyncProbe::OfDevice(identity_.device)),
       ring_(RingMemory(), options.buffer_bytes, options.buffers_count),
-      flusher_(&ring_, device_.get(), &written_, workspace_->tail_block(),
-               WritesInFlight(options), path),
+      writes_(&ring_, device_.get(), workspace_->tail_block(), options,
+              &state_),
+      syncs_(device_.get(), &writes_,
+             parts.probe != nullptr ? parts.probe
+                                    : SyncProbe::OfDevice(identity_.device),
+             options.write_mode, &state_),
+      zeros_(options, device_.get(), &writes_, &syncs_),
+      is_small_(parts.starts_small),
       is_drained_by_hand_(parts.is_drained_by_hand),
       schedule_(std::chrono::milliseconds(options.drain_within_ms),
                 Drainer::kTick) {
-  flusher_.SetSide(side_.get());
-  flusher_.SetCached(parts.starts_small);
+  Flusher* const flusher = writes_.FlusherOfNewLog();
+  flusher->SetSide(side_.get());
+  flusher->SetCached(parts.starts_small);
   if (options.write_mode == WriteMode::kTailLocalised) {
-    flusher_.AllocateAhead();
+    flusher->AllocateAhead();
     if (options.direct_io != DirectIo::kRequired) {
-      flusher_.CacheUpTo(options.cached_bytes);
+      flusher->CacheUpTo(options.cached_bytes);
     }
   }
-  is_small_.store(parts.starts_small, std::memory_order_relaxed);
 }
 
 // Without the thread an idle log keeps its last bytes in the ring, where they
@@ -112,7 +103,8 @@ LogEngine::~LogEngine() {
 }
 
 // REQUIRES: nothing is in flight.
-Status LogEngine::RestartAt(uint64_t offset, uint64_t physical) {
+Status LogEngine::RestartAt(Flusher* flusher, uint64_t offset,
+                            uint64_t physical) {
   const uint64_t block = AlignDown(offset, kDeviceBlockBytes);
   const auto tail_bytes = static_cast<uint32_t>(offset - block);
   if (tail_bytes > 0) {
@@ -122,7 +114,7 @@ Status LogEngine::RestartAt(uint64_t offset, uint64_t physical) {
     if (status.ok() && got < tail_bytes) {
       status = Status::FromErrno(
           EIO, "read of the last block (the file is shorter than it was)",
-          path_);
+          path());
     }
     if (!status.ok()) {
       return status;
@@ -132,184 +124,59 @@ Status LogEngine::RestartAt(uint64_t offset, uint64_t physical) {
   restarts_.fetch_add(1, std::memory_order_acq_rel);
   ring_.Restart(block, tail_bytes);
   restarts_.fetch_add(1, std::memory_order_release);
-  flusher_.Start(offset, physical);
+  flusher->Start(offset, physical);
   if (side_ != nullptr) {
     side_->Arm(identity_, block, offset);
   }
   return Status::Ok();
 }
 
-bool LogEngine::IsForeign() const { return ForkCount() != forks_; }
-
-Status LogEngine::CheckUsable() const {
-  if (IsForeign()) {
-    return Status::NotSupported(
-        "use of " + path_ +
-        " in a child process: a log is not inherited by fork; open another");
-  }
-  // Acquire: pairs with the release in Fail() and CloseAlone().
-  switch (state_.load(std::memory_order_acquire)) {
-    case State::kOpen:
-      return Status::Ok();
-    case State::kFailed:
-      return error();
-    case State::kClosed:
-      break;
-  }
-  return Status::Closed(path_);
-}
-
-Status LogEngine::error() const {
-  const MutexLock lock(&error_mutex_);
-  return error_;
-}
-
-void LogEngine::Fail(const Status& status) {
-  // Bytes that are known to be wrong count no more than those of an append that
-  // failed, whatever of them was written or promised.
-  AbandonFrom(FlusherForAny()->corrupt_from());
-  const MutexLock lock(&error_mutex_);
-  if (error_.ok()) {
-    error_ = status;
-    // release: the status before the state; pairs with CheckUsable().
-    state_.store(State::kFailed, std::memory_order_release);
-  }
-}
-
-void LogEngine::LeadFlush(uint64_t wanted, Backoff* backoff) {
-  const bool moved = flusher_.Step(wanted, /*wait=*/true);
-  if (flusher_.has_failed()) {
-    Fail(flusher_.error());
-  } else if (!moved) {
-    backoff->Pause();
-  }
-}
-
-Status LogEngine::WriteTo(uint64_t offset) {
-  Status status = CheckUsable();
-  if (!status.ok()) {
-    return status;
-  }
-  Backoff backoff;
-  flush_gate_.Await(
-      [&] { return written_.value() >= offset || !CheckUsable().ok(); },
-      [&] {
-        flush_gate_.AssertLed();
-        LeadFlush(offset, &backoff);
-      });
-  return written_.value() >= offset ? Status::Ok() : CheckUsable();
-}
-
-// What a kill must not take is published first: whatever waits for the file
-// may be cut off by one. Not behind LeaveSideFile: there the ring must never
-// have what the file lacks.
-Status LogEngine::FlushTo(uint64_t offset) {
-  if (side_ == nullptr) {
-    return WriteTo(offset);
-  }
-  // relaxed: whoever flushes after LeaveSideFile returned has been told so.
-  if (flushes_to_file_.load(std::memory_order_relaxed)) {
-    Status status = WriteTo(offset);
-    return status.ok() ? PublishTo(offset) : status;
-  }
-  Status status = PublishTo(offset);
-  return status.ok() ? WriteTo(offset) : status;
-}
-
-Status LogEngine::Flush() {
-  Status status = CheckUsable();
-  if (!status.ok()) {
-    return status;
-  }
-  CountOne(&flushes_);
-  if (IsTooLong(0)) {
-    TryGrow();
-  }
-  const SharedLock lock(&restart_mutex_);
-  const uint64_t end = ClaimedEnd();
-  // relaxed: as in FlushTo.
-  return side_ != nullptr && !flushes_to_file_.load(std::memory_order_relaxed)
-             ? PublishTo(end)
-             : FlushTo(end);
-}
-
-Status LogEngine::LeaveSideFile() {
-  {
-    // Alone: a Flush that began before is over, and written out below.
-    const ExclusiveLock lock(&restart_mutex_);
-    flushes_to_file_.store(true, std::memory_order_relaxed);
-    StopGrowing();
-    Rescue();
-  }
-  // Durably: the next log must not outlive this one's end, or power loss would
-  // leave a gap between the two. A log without a byte has no end to lose.
-  return size() == 0 ? CheckUsable() : Sync();
-}
-
-void LogEngine::Rescue() {
-  sync_gate_.Exclusive([&] {
-    flush_gate_.Exclusive([&] {
-      AssertAlone();
-      RescueAlone();
-    });
-  });
-}
-
-Status LogEngine::WriteOut() {
-  Status status = CheckUsable();
-  if (!status.ok()) {
-    return status;
-  }
-  const SharedLock lock(&restart_mutex_);
-  return FlushTo(ClaimedEnd());
-}
-
 // REQUIRES: all is written.
-Status LogEngine::TruncateAlone(uint64_t size) {
+Status LogEngine::TruncateAlone(Flusher* flusher, uint64_t size) {
   Status status;
   if (side_ != nullptr) {
     // The file is the whole log before nothing else says so.
-    status = flusher_.CutToWritten();
+    status = flusher->CutToWritten();
     if (!status.ok()) {
       return status;
     }
     side_->Disarm();
   }
-  status = flusher_.CutTo(size);
-  return status.ok() ? RestartAt(size, size) : status;
+  status = flusher->CutTo(size);
+  return status.ok() ? RestartAt(flusher, size, size) : status;
 }
 
 Status LogEngine::Truncate(uint64_t size) {
   if (size > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-    return Status::InvalidArgument("truncate " + path_ + " to " +
+    return Status::InvalidArgument("truncate " + path() + " to " +
                                    std::to_string(size) +
                                    " bytes: no file can be that long");
   }
-  Status status = CheckUsable();
+  Status status = state_.CheckUsable();
   if (!status.ok()) {
     return status;
   }
   const ExclusiveLock lock(&restart_mutex_);
-  status = FlushTo(ClaimedEnd());
+  status = WriteOutTo(ClaimedEnd());
   if (!status.ok()) {
     return status;
   }
-  sync_gate_.Exclusive([&] {
-    flush_gate_.Exclusive([&] {
-      AssertAlone();
-      status = TruncateAlone(size);
+  syncs_.Alone([&] {
+    writes_.Lead([&](Flusher* flusher) {
+      restart_mutex_.AssertHeld();
+      writes_.AssertLed();
+      status = TruncateAlone(flusher, size);
     });
-    stable_.Reset(std::min(stable_.value(), size));
-    metadata_version_.fetch_add(1, std::memory_order_release);
+    syncs_.Cut(size);
   });
   if (!status.ok()) {
-    AbandonFrom(size);  // Close must not make the file longer again
-    Fail(status);
+    state_.AbandonFrom(size);  // Close must not make the file longer again
+    state_.Fail(status);
   }
   return status;
 }
 
-// No analysis: whoever changes side_ leads the flush gate besides.
+// No analysis: whoever changes side_ leads the writes besides.
 bool LogEngine::HasSideNow() const URINGFS_NO_THREAD_SAFETY_ANALYSIS {
   return side_ != nullptr;
 }
@@ -317,7 +184,7 @@ bool LogEngine::HasSideNow() const URINGFS_NO_THREAD_SAFETY_ANALYSIS {
 IoChoice LogEngine::ChoiceNow() const {
   IoChoice choice = device_->choice();
   choice.uses_shared_ring = HasSideNow() || spent_side_ != nullptr;
-  choice.syncs_by_flush = probe_->kept() == SyncWay::kFlush;
+  choice.syncs_by_flush = syncs_.way() == SyncWay::kFlush;
   choice.lost_shared_ring = !choice.uses_shared_ring && !ring_reason_.empty();
   if (!ring_reason_.empty()) {
     choice.reason += (choice.reason.empty() ? "" : "; ") + ring_reason_;
@@ -326,49 +193,40 @@ IoChoice LogEngine::ChoiceNow() const {
 }
 
 uint64_t LogEngine::size() const {
-  return state_.load(std::memory_order_acquire) == State::kClosed
-             ? end_when_closed_.load(std::memory_order_relaxed)
-             : ReservedEnd();
-}
-
-uint64_t LogEngine::ReservedEnd() const {
-  while (true) {
-    // acquire, both: whoever sees a store of the restart sees the odd number
-    // before it, and the second load tells.
-    const uint64_t before = restarts_.load(std::memory_order_acquire);
-    const uint64_t end = ring_.reserved_end();
-    if (before % 2 == 0 &&
-        restarts_.load(std::memory_order_acquire) == before) {
-      return end;
-    }
-  }
-}
-
-// What is published ends where an append does: a kill must not leave half of
-// one that another thread was still making. Its appender needs nothing of ours.
-uint64_t LogEngine::ClaimedEnd() const {
-  Backoff backoff;
-  uint64_t end = 0;
-  while (!ring_.TryClaimedEnd(&end) && CheckUsable().ok()) {
-    backoff.Pause();
-  }
-  return end;
+  return state_.is_closed() ? state_.last_size() : ReservedEnd();
 }
 
 uint64_t LogEngine::hi_written() const {
-  return std::min(written_.value(), abandoned_.load(std::memory_order_acquire));
+  // acquire: partner of the release in Rescue().
+  return std::min(
+      std::max(writes_.written(), rescued_end_.load(std::memory_order_acquire)),
+      state_.abandoned());
+}
+
+uint64_t LogEngine::hi_flushed() const {
+  const uint64_t written = hi_written();
+  if (IsForeign()) {
+    return written;
+  }
+  const SharedLock lock(&restart_mutex_);
+  return side_ == nullptr
+             ? written
+             : std::max(written, std::min(side_->filled(), state_.abandoned()));
 }
 
 uint64_t LogEngine::hi_stable() const {
-  return std::min(stable_.value(), abandoned_.load(std::memory_order_acquire));
+  // acquire: as above. A rescue ends with a device flush.
+  return std::min(
+      std::max(syncs_.stable(), rescued_end_.load(std::memory_order_acquire)),
+      state_.abandoned());
 }
 
 void LogEngine::SetWriteLifetimeHint(int hint) {
   if (IsForeign()) {
     return;
   }
-  flush_gate_.Exclusive([&] {
-    if (state_.load(std::memory_order_acquire) != State::kClosed) {
+  writes_.Lead([&](Flusher* /*flusher*/) {
+    if (!state_.is_closed()) {
       device_->SetLifetimeHint(hint);
     }
   });
@@ -379,32 +237,30 @@ IoChoice LogEngine::io_choice() const {
   if (IsForeign()) {
     return choice;
   }
-  flush_gate_.Exclusive([&] {
-    flush_gate_.AssertLed();
-    const MutexLock lock(&error_mutex_);
-    choice = state_.load(std::memory_order_acquire) == State::kClosed
-                 ? last_choice_
-                 : ChoiceNow();
+  gate()->Exclusive([&] {
+    writes_.AssertLed();
+    choice = state_.is_closed() ? state_.last_choice() : ChoiceNow();
   });
   return choice;
 }
 
 LogStats LogEngine::stats() const {
+  const auto read = [](const std::atomic<uint64_t>& counter) {
+    return counter.load(std::memory_order_relaxed);
+  };
   LogStats stats;
-  stats.appends = appends_.load(std::memory_order_relaxed);
-  stats.appended_bytes = appended_bytes_.load(std::memory_order_relaxed);
-  stats.flushes = flushes_.load(std::memory_order_relaxed);
-  stats.syncs = syncs_.load(std::memory_order_relaxed);
-  stats.device_writes =
-      FlusherForAny().counters().writes.load(std::memory_order_relaxed);
-  stats.device_bytes =
-      FlusherForAny().counters().bytes.load(std::memory_order_relaxed);
-  stats.device_flushes = device_flushes_.load(std::memory_order_relaxed);
-  stats.durable_writes = durable_writes_.load(std::memory_order_relaxed);
-  stats.stable_advances = stable_advances_.load(std::memory_order_relaxed);
-  stats.extensions = extensions_.load(std::memory_order_relaxed);
-  stats.extended_bytes = extended_bytes_.load(std::memory_order_relaxed);
-  stats.space_waits = space_waits_.load(std::memory_order_relaxed);
+  stats.appends = read(counters_.appends);
+  stats.appended_bytes = read(counters_.appended_bytes);
+  stats.flushes = read(counters_.flushes);
+  stats.syncs = read(counters_.syncs);
+  stats.space_waits = read(counters_.space_waits);
+  stats.device_writes = read(writes_.counters().writes);
+  stats.device_bytes = read(writes_.counters().bytes);
+  stats.device_flushes = read(syncs_.counters().device_flushes);
+  stats.durable_writes = read(syncs_.counters().durable_writes);
+  stats.stable_advances = read(syncs_.counters().stable_advances);
+  stats.extensions = read(zeros_.counters().extensions);
+  stats.extended_bytes = read(zeros_.counters().bytes);
   return stats;
 }
 

@@ -23,7 +23,8 @@ constexpr uint64_t kMaxSmallFlushes = 64;
 bool LogEngine::IsTooLong(uint64_t more_bytes) const {
   // relaxed: a hint; it is looked at again under the lock.
   return is_small_.load(std::memory_order_relaxed) &&
-         (flushes_.load(std::memory_order_relaxed) > kMaxSmallFlushes ||
+         (counters_.flushes.load(std::memory_order_relaxed) >
+              kMaxSmallFlushes ||
           ReservedEnd() + more_bytes > options_.shared_ring_after_bytes);
 }
 
@@ -35,49 +36,51 @@ void LogEngine::TryGrow() {
   if (!is_small_.load(std::memory_order_relaxed) || IsForeign()) {
     return;
   }
-  flush_gate_.TryExclusive([&] {
+  (void)writes_.TryLead([&](Flusher* flusher) {
     restart_mutex_.AssertHeld();
-    flush_gate_.AssertLed();
-    GrowAlone();
+    writes_.AssertLed();
+    GrowAlone(flusher);
   });
 }
 
-Status LogEngine::FindSide(std::unique_ptr<SideFile>* side) const {
-  Status status = CheckUsable();
-  if (!status.ok()) {
-    return status;
+bool LogEngine::FindNextSide() {
+  if (next_side_ != nullptr) {
+    return true;
   }
-  return AcquireSideFile(path_, WhyDistrusted(path_, identity_), options_,
-                         side);
+  Status status = state_.CheckUsable();
+  if (status.ok()) {
+    status = AcquireSideFile(path(), WhyDistrusted(path(), identity_), options_,
+                             &next_side_);
+  }
+  if (!status.ok()) {
+    ring_reason_ = WhyPrivate(status);
+  }
+  return status.ok();
 }
 
-void LogEngine::GrowAlone() {
-  flusher_.Drain();
+void LogEngine::GrowAlone(Flusher* flusher) {
+  flusher->AwaitWrites();
   // What comes next is written by direct I/O and makes the file longer. It must
   // not be there after power loss without what is in front of it.
   const Status written_back = device_->WriteBack();
   if (!written_back.ok()) {
-    Fail(written_back);
+    state_.Fail(written_back);
     return;
   }
-  if (next_side_ == nullptr) {
-    const Status status = FindSide(&next_side_);
-    if (!status.ok()) {
-      ring_reason_ = WhyPrivate(status);
-      flusher_.SetCached(false);
-      StopGrowing();
-      return;
-    }
+  if (!FindNextSide()) {
+    flusher->SetCached(false);
+    StopGrowing();
+    return;
   }
-  const uint64_t written = written_.value();
+  const uint64_t written = writes_.written();
   if (!ring_.TryMove(next_side_->ring(), ring_.SeqOf(written))) {
     return;
   }
   side_ = std::move(next_side_);
   // Flush has promised nothing that is not written: it does from here on.
   side_->Arm(identity_, ring_.BeginOf(0), written);
-  flusher_.SetSide(side_.get());
-  flusher_.SetCached(false);
+  flusher->SetSide(side_.get());
+  flusher->SetCached(false);
   fallback_ring_ = AlignedBuffer();
   StopGrowing();
   StartDrain();
@@ -86,7 +89,7 @@ void LogEngine::GrowAlone() {
 void LogEngine::StopGrowing() {
   is_small_.store(false, std::memory_order_relaxed);
   if (next_side_ != nullptr) {
-    (void)ReleaseSideFile(path_, std::move(next_side_));
+    (void)ReleaseSideFile(path(), std::move(next_side_));
   }
 }
 

@@ -1,9 +1,11 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// The shared ring's side of LogEngine: Flush as a store, and what the drainer
-// does in the background.
+// From the ring outwards: publishing it in the side file, writing it out,
+// syncing it, and what the drainer does in the background.
 
 #include <algorithm>
+#include <chrono>
+#include <string>
 
 #include "src/log/backoff.h"
 #include "src/log/log_engine.h"
@@ -11,19 +13,18 @@
 namespace uringfs {
 namespace {
 constexpr int kStepsOfATick = 64;
+constexpr std::chrono::milliseconds kTouchInterval(200);
 }  // namespace
 
-// Publishes the stream below `offset` if all of it is seen to be filled: each
-// buffer from the last known end on was written already, or has no writer
-// inside. A sealed buffer gets no new writers, and the current one is asked
-// last, so what was seen stays true.
-bool LogEngine::TryPublish(uint64_t offset) {
-  const uint64_t known = std::max(side_->filled(), written_.value());
+// Whether the stream from `known` to `offset` is seen to be filled: each buffer
+// was written already, or has no writer inside. A sealed buffer gets no new
+// writers, and the current one is asked last, so what was seen stays true.
+bool LogEngine::IsFilled(uint64_t known, uint64_t offset) const {
   for (uint64_t seq = ring_.SeqOf(known); known < offset; ++seq) {
     bool installed = false;
     const BufferWord word = ring_.Look(seq, &installed);
     if (!installed) {
-      if (written_.value() >= ring_.BeginOf(seq + 1)) {
+      if (writes_.written() >= ring_.BeginOf(seq + 1)) {
         continue;  // recycled meanwhile
       }
       return false;  // its rotator is about to install it
@@ -38,6 +39,14 @@ bool LogEngine::TryPublish(uint64_t offset) {
       return false;
     }
   }
+  return true;
+}
+
+// Publishes the stream below `offset` if all of it is filled.
+bool LogEngine::TryPublish(uint64_t offset) {
+  if (!IsFilled(std::max(side_->filled(), writes_.written()), offset)) {
+    return false;
+  }
   side_->PublishFilled(offset);
   return true;
 }
@@ -47,7 +56,7 @@ Status LogEngine::PublishTo(uint64_t offset) {
   Backoff backoff;
   while (!TryPublish(offset)) {
     // Nothing is held that a writer could need.
-    Status status = CheckUsable();
+    Status status = state_.CheckUsable();
     if (!status.ok()) {
       return status;
     }
@@ -59,6 +68,105 @@ Status LogEngine::PublishTo(uint64_t offset) {
   return Status::Ok();
 }
 
+// Whether a flush may leave bytes in the ring.
+// relaxed: whoever flushes after LeaveSideFile returned has been told so.
+bool LogEngine::IsPublishedOnly() const {
+  return side_ != nullptr && !flushes_to_file_.load(std::memory_order_relaxed);
+}
+
+// What a kill must not take is published first: whatever waits for the file
+// may be cut off by one. Not behind LeaveSideFile: there the ring must never
+// have what the file lacks.
+Status LogEngine::WriteOutTo(uint64_t offset) {
+  if (IsPublishedOnly()) {
+    Status status = PublishTo(offset);
+    return status.ok() ? writes_.WriteTo(offset) : status;
+  }
+  Status status = writes_.WriteTo(offset);
+  return status.ok() && side_ != nullptr ? PublishTo(offset) : status;
+}
+
+Status LogEngine::Flush() {
+  Status status = state_.CheckUsable();
+  if (!status.ok()) {
+    return KeepPromises(status, /*durably=*/false);
+  }
+  CountOne(&counters_.flushes);
+  if (IsTooLong(0)) {
+    TryGrow();
+  }
+  const SharedLock lock(&restart_mutex_);
+  const uint64_t end = ClaimedEnd();
+  return IsPublishedOnly() ? PublishTo(end) : WriteOutTo(end);
+}
+
+Status LogEngine::WriteOut() {
+  Status status = state_.CheckUsable();
+  if (!status.ok()) {
+    return status;
+  }
+  const SharedLock lock(&restart_mutex_);
+  return WriteOutTo(ClaimedEnd());
+}
+
+Status LogEngine::Sync(SyncKind kind) {
+  Status status = state_.CheckUsable();
+  if (!status.ok()) {
+    return KeepPromises(status, /*durably=*/true);
+  }
+  const SharedLock lock(&restart_mutex_);
+  return SyncUpTo(ClaimedEnd(), kind);
+}
+
+Status LogEngine::SyncTo(uint64_t offset, SyncKind kind) {
+  Status status = state_.CheckUsable();
+  if (!status.ok()) {
+    return status;
+  }
+  const SharedLock lock(&restart_mutex_);
+  const uint64_t end = size();
+  if (offset > end) {
+    return Status::InvalidArgument("sync up to " + std::to_string(offset) +
+                                   " of " + path() + ", which has " +
+                                   std::to_string(end) + " bytes");
+  }
+  return SyncUpTo(offset, kind);
+}
+
+Status LogEngine::SyncUpTo(uint64_t offset, SyncKind kind) {
+  CountOne(&counters_.syncs);
+  // A private ring is written out by each Flush, and data files are cut to size
+  // besides.
+  const bool may_write =
+      IsPublishedOnly() && options_.write_mode == WriteMode::kSerialised;
+  // If a device flush is under way anyway it is written here, beside that.
+  Status status = may_write && syncs_.IsAllStable() ? PublishTo(offset)
+                                                    : WriteOutTo(offset);
+  return status.ok() ? syncs_.SyncTo(offset, kind, may_write) : status;
+}
+
+void LogEngine::Drain(uint64_t wanted) {
+  bool moved = true;
+  // Other logs want to be drained too.
+  for (int steps = 0;
+       steps < kStepsOfATick && moved && state_.CheckUsable().ok(); ++steps) {
+    moved = false;
+    // One step at a time: others wait for the gate.
+    (void)writes_.TryLead([&](Flusher* flusher) {
+      moved = flusher->Step(wanted, /*wait=*/true);
+    });
+  }
+}
+
+void LogEngine::TouchIfDue(std::chrono::steady_clock::time_point now,
+                           uint64_t filled) {
+  if (filled != touched_filled_ && now - touched_at_ >= kTouchInterval) {
+    side_->Touch();
+    touched_filled_ = filled;
+    touched_at_ = now;
+  }
+}
+
 bool LogEngine::DrainTick(std::chrono::steady_clock::time_point now) {
   if (!restart_mutex_.TryLockShared()) {
     return true;
@@ -68,28 +176,18 @@ bool LogEngine::DrainTick(std::chrono::steady_clock::time_point now) {
     return false;  // see SettleForGood
   }
   const uint64_t filled = side_->filled();
-  const uint64_t wanted = schedule_.Begin(now, filled, written_.value());
-  bool moved = true;
-  // Other logs want to be drained too.
-  for (int steps = 0; steps < kStepsOfATick && moved && CheckUsable().ok();
-       ++steps) {
-    moved = false;
-    // One step at a time: others wait for the gate.
-    flush_gate_.TryExclusive([&] {
-      flush_gate_.AssertLed();
-      moved = flusher_.Step(wanted, /*wait=*/true);
-      if (flusher_.has_failed()) {
-        Fail(flusher_.error());
-      }
-    });
-  }
+  TouchIfDue(now, filled);
+  Drain(schedule_.Begin(now, filled, writes_.written()));
   // If a writer was inside the last buffer, the next look finds it gone.
-  schedule_.End(written_.value());
-  if (options_.max_extend_bytes > 0 && CheckUsable().ok()) {
-    ExtendAhead();
-    FlushWindow();
+  schedule_.End(writes_.written());
+  if (state_.CheckUsable().ok()) {
+    if (IsPublishedOnly()) {
+      zeros_.ExtendIfDue(counters_.syncs.load(std::memory_order_relaxed),
+                         *side_);
+    }
+    zeros_.FlushIfDue();
   }
-  return written_.value() < filled && CheckUsable().ok();
+  return writes_.written() < filled && state_.CheckUsable().ok();
 }
 
 }  // namespace uringfs

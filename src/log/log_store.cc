@@ -114,6 +114,7 @@ Status LogStore::Close() { return engine_->Close(); }
 uint64_t LogStore::size() const { return engine_->size(); }
 uint64_t LogStore::hi_written() const { return engine_->hi_written(); }
 uint64_t LogStore::hi_stable() const { return engine_->hi_stable(); }
+uint64_t LogStore::hi_flushed() const { return engine_->hi_flushed(); }
 void LogStore::SetWriteLifetimeHint(int hint) {
   engine_->SetWriteLifetimeHint(hint);
 }

@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "src/base/fork_count.h"
-#include "src/base/mutex.h"
-#include "src/base/thread_annotations.h"
 #include "src/device/device.h"
+
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 namespace {

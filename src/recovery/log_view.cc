@@ -6,17 +6,16 @@
 // the ring has it, and afterwards whether that was still so.
 
 #include <fcntl.h>
-#include <sys/file.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "src/base/mutex.h"
 #include "src/base/posix_file.h"
-#include "src/base/thread_annotations.h"
 #include "src/recovery/look.h"
 
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 #include "uringfs/recovery.h"
 
 namespace uringfs {
@@ -67,16 +66,12 @@ struct LogView::Body {
   mutable SidePointer attached URINGFS_GUARDED_BY(mutex);
   mutable SidePointer judged URINGFS_GUARDED_BY(mutex);
   mutable uint64_t file_end URINGFS_GUARDED_BY(mutex) = UINT64_MAX;
-  // Somebody holds the log, but not the owner that the side file names: a
-  // recovery perhaps. It is judged as soon as he lets go.
-  mutable bool is_unproven URINGFS_GUARDED_BY(mutex) = false;
 
   Status Serve(Request* request) const;
   // The side file that has more of this log than its file, or null. Errors:
   // it is unusable.
   Status FindSide(SidePointer* side) const;
   Status Take(SideLook* look, SidePointer* side) const;
-  bool IsProven() const URINGFS_REQUIRES(mutex);
   // Whether the side file is what it was when it was judged.
   bool IsAsJudged(const Side& now) const URINGFS_REQUIRES(mutex);
   Status ServePlain(bool is_patient, Request* request, bool* is_done) const;
@@ -86,16 +81,6 @@ struct LogView::Body {
   Status ServeLive(const SidePointer& side, Request* request,
                    bool* is_done) const;
 };
-
-// REQUIRES: something is attached.
-bool LogView::Body::IsProven() const {
-  if (is_unproven && log.TryLock(LOCK_SH) == 0) {
-    (void)log.TryLock(LOCK_UN);
-    attached = nullptr;
-    is_unproven = false;
-  }
-  return attached != nullptr;
-}
 
 bool LogView::Body::IsAsJudged(const Side& now) const {
   return judged != nullptr && now.content == judged->content &&
@@ -109,7 +94,7 @@ Status LogView::Body::FindSide(SidePointer* side) const {
   Side now;
   {
     const MutexLock lock(&mutex);
-    if (attached != nullptr && IsProven()) {
+    if (attached != nullptr) {
       *side = attached;
       return Status::Ok();
     }
@@ -140,7 +125,8 @@ Status LogView::Body::Take(SideLook* look, SidePointer* side) const {
   const bool is_torn = look->FindTear(path, format, &why_not);
   const bool is_whole = judgement.verdict == SideVerdict::kWhole;
   if (judgement.verdict == SideVerdict::kUnusable) {
-    return Status::Corruption(UnusableMessage(path, judgement), path);
+    // No corruption, of which RocksDB makes the end of the log.
+    return Status::IoError(UnusableMessage(path, judgement));
   }
   const MutexLock lock(&mutex);
   const bool has_more =
@@ -155,7 +141,6 @@ Status LogView::Body::Take(SideLook* look, SidePointer* side) const {
   judged = has_more || look->is_owned ? nullptr : found;
   if (has_more) {
     attached = found;
-    is_unproven = look->is_owned && !IsOwnerAlive(found->header);
   }
   *side = has_more ? found : nullptr;
   return Status::Ok();

@@ -6,38 +6,60 @@
 #include <sys/file.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "src/side/side_lock.h"
 
 namespace uringfs {
 namespace {
 
-constexpr int kMaxLooks = 8;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kMaxLooks = 64;
+// From there on somebody else is given time between two of them.
+constexpr int kQuickLooks = 8;
+// A recovery reads the log once, and writes a ring.
+constexpr std::chrono::seconds kMaxRecovery(10);
 
 bool IsLive(const Side& side) { return side.content == SideContent::kLive; }
 
-// False: things changed while they were looked at.
-Status TryToLook(const std::string& log_path, const LogFormat* format,
-                 SideLook* look, bool* is_settled) {
-  *look = SideLook();
-  *is_settled = true;
-  Status status = LookAtSideCalmly(log_path, &look->side);
-  if (status.ok() && look->side.content != SideContent::kMissing) {
-    status = OpenLogOf(log_path, look->side, &look->log, is_settled);
+enum class LookEnd : uint8_t {
+  kSettled,
+  kChanged,     // while it was looked at
+  kRecovering,  // somebody is just deciding what it is worth
+};
+
+// Whether what is seen of a log that somebody has is that owner's. What is of
+// another boot is either left over from there, or he is in a container that has
+// a boot id of its own: then it adds up, unless he is just writing.
+Status IsOfItsOwner(const std::string& log_path, const LogFormat* format,
+                    const SideLook& look, bool* answer) {
+  *answer = look.side.content != SideContent::kGarbled;
+  if (!IsLive(look.side) || !IsOfOtherBoot(look.side.header)) {
+    return Status::Ok();
   }
-  if (!status.ok() || !*is_settled) {
-    return status;
-  }
+  SideFacts facts;
+  Status status = GatherFacts(log_path, look.side, look.log, format, &facts);
+  *answer = status.ok() && facts.is_its_log && facts.sum == Witness::kSame;
+  return status;
+}
+
+// REQUIRES: the side file's lock is held, so that whoever has the log is no
+// recovery.
+Status JudgeUnlessOwned(const std::string& log_path, const LogFormat* format,
+                        SideLook* look, bool* is_settled) {
   const bool has_lock = look->side.has_log && S_ISREG(look->side.log.st_mode) &&
                         look->side.content != SideContent::kMissing;
+  Status status;
+  *is_settled = true;
   const int error = has_lock ? look->log.TryLock(LOCK_SH) : 0;
   if (error != 0 && error != EWOULDBLOCK) {
     return Status::FromErrno(error, "look at the lock of", log_path);
   }
   look->is_owned = error == EWOULDBLOCK;
   if (has_lock && !look->is_owned) {
-    // What was seen in front of the lock may be older than the owner's death.
-    const struct stat locked = look->side.log;
-    status = LookAtSideCalmly(log_path, &look->side);
-    *is_settled = look->side.has_log && IsSameFile(locked, look->side.log);
+    status = LookUnderLock(log_path, &look->side, is_settled);
   }
   if (status.ok() && *is_settled && !look->is_owned) {
     status = JudgeLook(log_path, format, look);
@@ -50,6 +72,31 @@ Status TryToLook(const std::string& log_path, const LogFormat* format,
   SideWords words;
   *is_settled = *is_settled && (!has_lock || !IsLive(look->side) ||
                                 ReadSideWords(look->side, &words));
+  if (status.ok() && *is_settled && look->is_owned) {
+    status = IsOfItsOwner(log_path, format, *look, is_settled);
+  }
+  return status;
+}
+
+Status TryToLook(const std::string& log_path, const LogFormat* format,
+                 SideLook* look, LookEnd* end) {
+  *look = SideLook();
+  bool is_settled = true;
+  Status status = LookAtSideCalmly(log_path, &look->side);
+  if (status.ok() && look->side.content != SideContent::kMissing) {
+    status = OpenLogOf(log_path, look->side, &look->log, &is_settled);
+  }
+  SideLock lock;
+  if (status.ok() && is_settled) {
+    status = lock.TryShared(look->side);
+    *end = lock.is_held() ? LookEnd::kSettled : LookEnd::kRecovering;
+    if (!status.ok() || !lock.is_held()) {
+      return status;
+    }
+    status = JudgeUnlessOwned(log_path, format, look, &is_settled);
+    is_settled = is_settled && lock.IsOf(look->side);
+  }
+  *end = is_settled ? LookEnd::kSettled : LookEnd::kChanged;
   return status;
 }
 
@@ -70,6 +117,15 @@ Status OpenLogOf(const std::string& log_path, const Side& side, PosixFile* log,
   return error == 0 || error == ENOENT || error == ELOOP
              ? Status::Ok()
              : Status::FromErrno(error, "open", log_path);
+}
+
+Status LookUnderLock(const std::string& log_path, Side* side, bool* is_same) {
+  const struct stat locked = side->log;
+  const bool had_log = side->has_log;
+  Status status = LookAtSideCalmly(log_path, side);
+  *is_same = !status.ok() || (side->has_log == had_log &&
+                              (!had_log || IsSameFile(locked, side->log)));
+  return status;
 }
 
 Status JudgeLook(const std::string& log_path, const LogFormat* format,
@@ -117,12 +173,29 @@ bool SideLook::FindTear(const std::string& log_path, const LogFormat* format,
 
 Status LookOnce(const std::string& log_path, const LogFormat* format,
                 SideLook* look) {
-  for (int looks = 0; looks < kMaxLooks; ++looks) {
-    bool is_settled = false;
-    Status status = TryToLook(log_path, format, look, &is_settled);
-    if (is_settled) {
+  const auto deadline = Clock::now() + kMaxRecovery;
+  LookEnd end = LookEnd::kChanged;
+  for (int looks = 0; looks < kMaxLooks;) {
+    Status status = TryToLook(log_path, format, look, &end);
+    if (!status.ok() || end == LookEnd::kSettled) {
       return status;
     }
+    if (end == LookEnd::kChanged && ++looks < kQuickLooks) {
+      continue;
+    }
+    if (end == LookEnd::kChanged || Clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    } else {
+      return Status::FromErrno(
+          EAGAIN, "look at a side file that another process recovers",
+          SidePathOf(log_path));
+    }
+  }
+  if (look->is_owned && look->side.content == SideContent::kGarbled) {
+    return Status::IoError(SidePathOf(log_path) +
+                           ": its log is open, and what its owner has flushed "
+                           "cannot be read: " +
+                           look->side.complaint);
   }
   return Status::FromErrno(
       EBUSY, "look at a side file that keeps changing (try again)",

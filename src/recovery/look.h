@@ -36,13 +36,19 @@ struct SideLook {
 Status OpenLogOf(const std::string& log_path, const Side& side, PosixFile* log,
                  bool* is_there);
 
+// Looks at a side file once more when its log is locked: what was seen before
+// may be older than the owner's death. *is_same is false if the log was
+// replaced or removed since. Errors: those of looking.
+Status LookUnderLock(const std::string& log_path, Side* side, bool* is_same);
+
 // Judges what look->side and look->log are. REQUIRES: nobody owns the log.
 Status JudgeLook(const std::string& log_path, const LogFormat* format,
                  SideLook* look);
 
-// Looks without keeping anybody out: takes the log's lock for a moment, shared,
-// to see whether somebody has it. Errors: those of looking; EBUSY if it keeps
-// changing.
+// Looks without keeping anybody out: takes the lock of the side file and then
+// that of the log for a moment, shared, to see whether somebody has them. Waits
+// for a recovery, ten seconds. Errors: those of looking; EBUSY if it keeps
+// changing; EAGAIN if the recovery does not end.
 Status LookOnce(const std::string& log_path, const LogFormat* format,
                 SideLook* look);
 

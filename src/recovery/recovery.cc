@@ -28,6 +28,7 @@
 
 #include "src/recovery/look.h"
 #include "src/side/joined_log.h"
+#include "src/side/side_lock.h"
 
 namespace uringfs {
 namespace {
@@ -37,19 +38,18 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kCopyBytes = size_t{256} * 1024;
 constexpr int kMaxLooks = 8;
 
-// Writes file[from, to) anew as the joined stream has it.
-Status CopyJoined(const std::string& log_path, const SideLook& look,
-                  const PosixFile& log, uint64_t from, uint64_t to) {
-  const JoinedLog joined(look.log, look.side);
+// Writes file[from, to) anew as `source` has it.
+Status WriteAnew(const std::string& log_path, const ByteSource& source,
+                 const PosixFile& log, uint64_t from, uint64_t to) {
   std::vector<char> piece(kCopyBytes);
   for (uint64_t at = from; at < to; at += kCopyBytes) {
     const auto bytes =
         static_cast<size_t>(std::min<uint64_t>(kCopyBytes, to - at));
     size_t got = 0;
-    int error = joined.ReadAt(at, bytes, piece.data(), &got);
+    int error = source.ReadAt(at, bytes, piece.data(), &got);
     error = error == 0 && got != bytes ? EIO : error;
     if (error != 0) {
-      return Status::FromErrno(error, "read the side file", look.side.path);
+      return Status::FromErrno(error, "recover: read", log_path);
     }
     error = log.WriteAt(at, piece.data(), bytes);
     if (error != 0) {
@@ -123,14 +123,35 @@ Status IsNowhereElse(const SideLook& look, bool* answer) {
   return Status::Ok();
 }
 
-// 0, EWOULDBLOCK after the deadline, or another errno.
-int LockBefore(Clock::time_point deadline, const PosixFile& log) {
+// The side file's lock, and then that of the log, if it has one to lock.
+Status TryLocks(const std::string& log_path, const SideLook& look,
+                bool has_log_lock, SideLock* side_lock, bool* are_held) {
+  *are_held = false;
+  Status status = side_lock->TryAlone(look.side);
+  if (!status.ok() || !side_lock->is_held()) {
+    return status;
+  }
+  const int error = has_log_lock ? look.log.TryLock(LOCK_EX) : 0;
+  *are_held = error == 0;
+  if (!*are_held) {
+    // Others may look while its owner lives.
+    side_lock->Release();
+  }
+  return error == 0 || error == EWOULDBLOCK
+             ? Status::Ok()
+             : Status::FromErrno(error, "recover: lock", log_path);
+}
+
+// *are_held is false after the deadline.
+Status LockBefore(Clock::time_point deadline, const std::string& log_path,
+                  const SideLook& look, bool has_log_lock, SideLock* side_lock,
+                  bool* are_held) {
   std::chrono::milliseconds pause(1);
   for (;;) {
-    const int error = log.TryLock(LOCK_EX);
+    Status status = TryLocks(log_path, look, has_log_lock, side_lock, are_held);
     const auto now = Clock::now();
-    if (error != EWOULDBLOCK || now >= deadline) {
-      return error;
+    if (!status.ok() || *are_held || now >= deadline) {
+      return status;
     }
     std::this_thread::sleep_for(
         std::min<Clock::duration>(pause, deadline - now));
@@ -139,7 +160,7 @@ int LockBefore(Clock::time_point deadline, const PosixFile& log) {
 }
 
 // A handle that was leaked, or one of another copy of this library. A process
-// cannot wait for itself.
+// cannot wait for itself. (What it was before it called exec is somebody else.)
 bool IsOwn(const Side& side) {
   return side.has_header &&
          side.header.owner_pid == static_cast<uint32_t>(::getpid()) &&
@@ -163,12 +184,15 @@ class Recovery {
  private:
   // *is_done is false if the log was replaced meanwhile.
   Status Try(bool* is_done);
-  // Gets the lock, or reports that there is none to be had.
-  Status Fence(const SideLook& look, bool* has_lock);
+  // Gets the locks, or reports that there are none to be had.
+  Status Fence(const SideLook& look, SideLock* lock, bool* is_fenced);
   Status Act(const SideLook& look);
   Status MakeWhole(const SideLook& look);
-  // What is in the file and in the ring up to `end`, and nothing else. Only
-  // what the log lacks is written: the ring need not have the rest any more.
+  // What is in the file and in the ring up to `end`, and nothing else. What the
+  // owner had not seen written is written anew, from the ring if the log lacks
+  // something, else from the log itself, since the ring need not have it any
+  // more: an earlier recovery may have written it, and its fsync failed, after
+  // which the kernel takes for written what is not.
   Status WriteUpTo(const SideLook& look, uint64_t end);
   Status CutTorn(const SideLook& look);
   Status Remove(const SideLook& look);
@@ -210,36 +234,25 @@ Status Recovery::Try(bool* is_done) {
   if (!status.ok() || !*is_done) {
     return status;
   }
-  bool has_lock = false;
-  status = Fence(look, &has_lock);
-  if (!status.ok() || !has_lock) {
+  SideLock lock;
+  bool is_fenced = false;
+  status = Fence(look, &lock, &is_fenced);
+  if (!status.ok() || !is_fenced) {
     return status;
   }
-  // The lock is ours. What was seen without it may have changed.
-  const struct stat locked = look.side.log;
-  const bool had_log = look.side.has_log;
-  status = LookAtSideCalmly(log_path_, &look.side);
-  *is_done = look.side.has_log == had_log &&
-             (!had_log || IsSameFile(locked, look.side.log));
+  status = LookUnderLock(log_path_, &look.side, is_done);
+  *is_done = *is_done && (!status.ok() || lock.IsOf(look.side));
   if (status.ok() && *is_done) {
     status = JudgeLook(log_path_, options_.format, &look);
   }
   return status.ok() && *is_done ? Act(look) : status;
 }
 
-Status Recovery::Fence(const SideLook& look, bool* has_lock) {
-  *has_lock = true;
-  if (!look.side.has_log || !S_ISREG(look.side.log.st_mode)) {
-    return Status::Ok();
-  }
-  const int error =
-      LockBefore(IsOwn(look.side) ? Clock::now() : deadline_, look.log);
-  *has_lock = error == 0;
-  if (error == EWOULDBLOCK) {
-    return ReportBusy(look.side);
-  }
-  return error == 0 ? Status::Ok()
-                    : Status::FromErrno(error, "recover: lock", log_path_);
+Status Recovery::Fence(const SideLook& look, SideLock* lock, bool* is_fenced) {
+  const bool has_log_lock = look.side.has_log && S_ISREG(look.side.log.st_mode);
+  Status status = LockBefore(IsOwn(look.side) ? Clock::now() : deadline_,
+                             log_path_, look, has_log_lock, lock, is_fenced);
+  return status.ok() && !*is_fenced ? ReportBusy(look.side) : status;
 }
 
 Status Recovery::Act(const SideLook& look) {
@@ -266,13 +279,14 @@ Status Recovery::WriteUpTo(const SideLook& look, uint64_t end) {
   if (error != 0) {
     return Status::FromErrno(error, "recover: open", log_path_);
   }
-  Status status;
-  if (look.judgement.at_stake > 0) {
-    const SideWords& words = look.side.words;
-    status = CopyJoined(log_path_, look, log,
-                        std::min({words.written, words.filled, end}),
-                        std::min(words.filled, end));
-  }
+  const SideWords& words = look.side.words;
+  const JoinedLog joined(look.log, look.side);
+  const ByteSource& source = look.judgement.at_stake > 0
+                                 ? static_cast<const ByteSource&>(joined)
+                                 : look.log;
+  Status status = WriteAnew(log_path_, source, log,
+                            std::min({words.written, words.filled, end}),
+                            std::min(words.filled, end));
   return status.ok() ? CutDurably(log_path_, log, end) : status;
 }
 
@@ -314,7 +328,7 @@ Status Recovery::CutTorn(const SideLook& look) {
     return !status.ok()
                ? status
                : Report(RecoveryOutcome::kRemoved,
-                        "removed: " + look.judgement.reason +
+                        look.judgement.reason +
                             (why_not.empty() ? ""
                                              : "; the log is left as it is for "
                                                "its reader to judge: " +
@@ -351,9 +365,9 @@ Status Recovery::Remove(const SideLook& look) {
                   "left alone: " + look.judgement.reason);
   }
   Status status = Drop(look);
-  return status.ok() ? Report(RecoveryOutcome::kRemoved,
-                              "removed: " + look.judgement.reason + Kept())
-                     : status;
+  return status.ok()
+             ? Report(RecoveryOutcome::kRemoved, look.judgement.reason + Kept())
+             : status;
 }
 
 // Somebody has chosen, or has to.
@@ -412,11 +426,31 @@ Status Recovery::ReportBusy(const Side& side) {
                     ? "process " + pid + " has the log open; close it there"
                     : "its owner, process " + pid +
                           ", is gone but something still holds the log: its "
-                          "last writes are landing or a child has inherited "
-                          "it; try again later");
+                          "last writes are landing, a child has inherited "
+                          "it, or others keep looking at its side file; try "
+                          "again later");
 }
 
 }  // namespace
+
+Status DropOwnSideFile(const std::string& log_path, bool* is_own) {
+  SideLook look;
+  *is_own = false;
+  Status status = LookAtSide(log_path, &look.side);
+  bool is_there = false;
+  if (status.ok()) {
+    status = OpenLogOf(log_path, look.side, &look.log, &is_there);
+  }
+  const Side& side = look.side;
+  if (!status.ok() || !is_there || !side.has_log || !IsOwn(side) ||
+      side.content != SideContent::kLive ||
+      side.header.log_inode != side.log.st_ino) {
+    return status;
+  }
+  // Else another copy of this library has it open.
+  *is_own = look.log.TryLock(LOCK_EX) == 0;
+  return *is_own ? RemoveSide(side) : status;
+}
 
 Status RecoverLog(const std::string& log_path, const RecoveryOptions& options,
                   RecoveryReport* report) {

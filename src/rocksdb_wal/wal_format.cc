@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "src/base/posix_file.h"
+#include "src/rocksdb_wal/manifest.h"
 #include "src/rocksdb_wal/wal_names.h"
 #include "src/rocksdb_wal/wal_records.h"
 
@@ -71,7 +73,13 @@ bool WalFormat::IsTear(const std::string& log_path, const RecordsEnd& end,
   }
   // A log is durable before the next one is made, so power loss never tears
   // one that has a successor with anything in it.
-  for (const auto& [number, path] : LaterWals(log_path)) {
+  std::vector<std::pair<uint64_t, std::string>> later;
+  const Status listed = FindLaterWals(log_path, &later);
+  if (!listed.ok()) {
+    *why = listed.ToString();
+    return false;
+  }
+  for (const auto& [number, path] : later) {
     RecordsEnd begin;
     if (!FindBegin(path, &begin).ok() || HasRecords(begin)) {
       *why = "the database has gone on in " + path;
@@ -81,10 +89,38 @@ bool WalFormat::IsTear(const std::string& log_path, const RecordsEnd& end,
   return true;
 }
 
+bool WalFormat::FindWanted(const std::string& log_path,
+                           WantedWals* wanted) const {
+  if (!database_.empty()) {
+    return FindWantedWals(database_, wanted);
+  }
+  const std::string directory = DirectoryPrefixOf(log_path);
+  if (HasDatabase(directory)) {
+    return FindWantedWals(directory, wanted);
+  }
+  const std::string above = directory + "..";
+  return NamesAsWalDir(above, directory) && FindWantedWals(above, wanted);
+}
+
+bool WalFormat::IsWanted(const std::string& log_path) const {
+  WantedWals wanted;
+  return FindWanted(log_path, &wanted) && WalNumberOf(log_path) >= wanted.first;
+}
+
 Status WalFormat::WentOnWithout(const std::string& log_path,
                                 const RecordsEnd& end, bool* answer) const {
-  *answer = false;
-  for (const auto& [number, path] : LaterWals(log_path)) {
+  WantedWals wanted;
+  *answer = FindWanted(log_path, &wanted) &&
+            WalNumberOf(log_path) < wanted.first_whole;
+  if (*answer) {
+    return Status::Ok();
+  }
+  std::vector<std::pair<uint64_t, std::string>> later;
+  Status listed = FindLaterWals(log_path, &later);
+  if (!listed.ok()) {
+    return listed;
+  }
+  for (const auto& [number, path] : later) {
     RecordsEnd begin;
     Status status = FindBegin(path, &begin);
     if (!status.ok()) {
@@ -102,6 +138,10 @@ Status WalFormat::WentOnWithout(const std::string& log_path,
 const LogFormat& RocksDbWal() {
   static const LogFormat* const format = new WalFormat(kUsualMaxTornBytes);
   return *format;
+}
+
+std::unique_ptr<const LogFormat> RocksDbWalOf(const std::string& database) {
+  return std::make_unique<WalFormat>(kUsualMaxTornBytes, database);
 }
 
 }  // namespace uringfs

@@ -5,6 +5,9 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+
+#include "src/rocksdb_wal/manifest.h"
 
 #include "uringfs/rocksdb_wal.h"
 
@@ -12,20 +15,25 @@ namespace uringfs {
 
 class WalFormat final : public LogFormat {
  public:
-  // `max_torn_bytes`: see kUsualMaxTornBytes.
-  explicit WalFormat(uint64_t max_torn_bytes)
-      : max_torn_bytes_(max_torn_bytes) {}
+  // `max_torn_bytes`: see kUsualMaxTornBytes; `database`: see RocksDbWalOf.
+  explicit WalFormat(uint64_t max_torn_bytes, std::string database = "")
+      : max_torn_bytes_(max_torn_bytes), database_(std::move(database)) {}
 
   bool Knows(const std::string& log_path) const override;
   Status FindEnd(const ByteSource& stream, const std::string& path,
                  RecordsEnd* end) const override;
   bool IsTear(const std::string& log_path, const RecordsEnd& end,
               std::string* why) const override;
+  bool IsWanted(const std::string& log_path) const override;
   Status WentOnWithout(const std::string& log_path, const RecordsEnd& end,
                        bool* answer) const override;
 
  private:
+  // Of the database of this log; false: not known.
+  bool FindWanted(const std::string& log_path, WantedWals* wanted) const;
+
   const uint64_t max_torn_bytes_;
+  const std::string database_;
 };
 
 }  // namespace uringfs

@@ -30,21 +30,23 @@ uint64_t WalNumberOf(const std::string& path) {
   return number;
 }
 
-std::vector<std::pair<uint64_t, std::string>> LaterWals(
-    const std::string& path) {
+Status FindLaterWals(const std::string& path,
+                     std::vector<std::pair<uint64_t, std::string>>* later) {
+  later->clear();
   const uint64_t number = WalNumberOf(path);
   const std::string directory = DirectoryPrefixOf(path);
-  std::vector<std::pair<uint64_t, std::string>> later;
   std::vector<std::string> names;
-  if (ListDirectory(directory, &names) == 0) {
-    for (const std::string& name : names) {
-      if (WalNumberOf(name) > number) {
-        later.emplace_back(WalNumberOf(name), directory + name);
-      }
+  const int error = ListDirectory(directory, &names);
+  if (error != 0) {
+    return Status::FromErrno(error, "look for later logs in", directory);
+  }
+  for (const std::string& name : names) {
+    if (WalNumberOf(name) > number) {
+      later->emplace_back(WalNumberOf(name), directory + name);
     }
   }
-  std::sort(later.begin(), later.end());
-  return later;
+  std::sort(later->begin(), later->end());
+  return Status::Ok();
 }
 
 }  // namespace uringfs

@@ -10,14 +10,17 @@
 #include <utility>
 #include <vector>
 
+#include "uringfs/status.h"
+
 namespace uringfs {
 
 // The number of a log named by one, `NNNNNN.log`; 0 otherwise.
 uint64_t WalNumberOf(const std::string& path);
 
 // Logs of higher numbers in the directory of `path`, by number, lowest first.
-std::vector<std::pair<uint64_t, std::string>> LaterWals(
-    const std::string& path);
+// Errors: those of listing it.
+Status FindLaterWals(const std::string& path,
+                     std::vector<std::pair<uint64_t, std::string>>* later);
 
 }  // namespace uringfs
 

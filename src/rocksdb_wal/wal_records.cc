@@ -9,40 +9,19 @@
 
 #include "src/base/align.h"
 #include "src/base/crc32c.h"
+#include "src/rocksdb_wal/record_format.h"
 
 namespace uringfs {
 namespace {
 
-constexpr uint32_t kWalBlockBytes = 32768;
 constexpr uint32_t kSectorBytes = 512;
 constexpr uint32_t kPageBytes = 4096;
-constexpr uint32_t kHeaderBytes = 7;
-constexpr uint32_t kRecyclableHeaderBytes = 11;
-constexpr uint32_t kLengthAt = 4;
-constexpr uint32_t kTypeAt = 6;
 constexpr uint32_t kBatchHeaderBytes = 12;
 constexpr uint32_t kBatchCountAt = 8;
 // Of what a log begins with to say how it is written.
 constexpr uint32_t kCompressionBytes = 4;
 constexpr uint32_t kTimestampSizeBytes = 6;  // of one column family
 constexpr uint32_t kPredecessorBytes = 24;
-
-enum Type : uint8_t {
-  kZero = 0,
-  kFull = 1,
-  kFirst = 2,
-  kMiddle = 3,
-  kLast = 4,
-  kRecyclableFull = 5,
-  kRecyclableFirst = 6,
-  kRecyclableMiddle = 7,
-  kRecyclableLast = 8,
-  kSetCompression = 9,
-  kTimestampSize = 10,
-  kRecyclableTimestampSize = 11,
-  kPredecessor = 130,
-  kRecyclablePredecessor = 131,
-};
 
 // To any release of RocksDB so far. A later one may have more, so those count
 // if their checksum is right.
@@ -56,22 +35,8 @@ bool IsRecyclable(uint8_t type) {
          type == kRecyclableTimestampSize || type == kRecyclablePredecessor;
 }
 
-uint32_t Load32(const char* data) {
-  uint32_t value = 0;
-  std::memcpy(&value, data, sizeof(value));
-  return value;
-}
-
-uint32_t Load16(const char* data) {
-  uint16_t value = 0;
-  std::memcpy(&value, data, sizeof(value));
-  return value;
-}
-
-// RocksDB stores a checksum so that one over bytes with checksums in them is
-// still a good one.
-uint32_t Mask(uint32_t crc) {
-  return ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
+uint32_t HeaderBytesOf(uint8_t type) {
+  return IsRecyclable(type) ? kRecyclableHeaderBytes : kHeaderBytes;
 }
 
 bool IsZero(const char* data, size_t bytes) {
@@ -126,9 +91,7 @@ class Block {
 
   // What is there of the payload.
   const char* PayloadOf(const Fragment& fragment, size_t* bytes) const {
-    const uint32_t begin =
-        fragment.begin +
-        (IsRecyclable(fragment.type) ? kRecyclableHeaderBytes : kHeaderBytes);
+    const uint32_t begin = fragment.begin + HeaderBytesOf(fragment.type);
     const uint32_t end = std::min(fragment.end, bytes_);
     *bytes = begin < end ? end - begin : 0;
     return data_ + std::min(begin, bytes_);
@@ -151,8 +114,7 @@ class Block {
 
 bool Block::MayBeginALog(const Fragment& fragment) const {
   const uint32_t length =
-      fragment.end - fragment.begin -
-      (IsRecyclable(fragment.type) ? kRecyclableHeaderBytes : kHeaderBytes);
+      fragment.end - fragment.begin - HeaderBytesOf(fragment.type);
   switch (fragment.type) {
     case kSetCompression:
       return length == kCompressionBytes;
@@ -206,9 +168,8 @@ Look Block::LookAt(uint32_t at, bool is_recyclable, Fragment* fragment) const {
                                                           : Look::kBad;
   }
   fragment->type = static_cast<uint8_t>(header[kTypeAt]);
-  const uint32_t header_bytes =
-      IsRecyclable(fragment->type) ? kRecyclableHeaderBytes : kHeaderBytes;
-  fragment->end = at + header_bytes + Load16(header + kLengthAt);
+  fragment->end =
+      at + HeaderBytesOf(fragment->type) + Load16(header + kLengthAt);
   if (fragment->type == kZero) {
     return Look::kBad;
   }
@@ -221,7 +182,7 @@ Look Block::LookAt(uint32_t at, bool is_recyclable, Fragment* fragment) const {
     return is_known ? Look::kCut : Look::kAlien;
   }
   const uint32_t crc = Crc32c(header + kTypeAt, fragment->end - at - kTypeAt);
-  return Mask(crc) == Load32(header) ? Look::kWhole : bad;
+  return MaskedCrc(crc) == Load32(header) ? Look::kWhole : bad;
 }
 
 // The number of a record: RocksDB's write batches begin with a sequence number.

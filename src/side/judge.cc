@@ -3,6 +3,8 @@
 #include "src/side/judge.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace uringfs {
@@ -57,7 +59,8 @@ Judgement Unusable(const SideFacts& facts, std::string reason) {
   Judgement judgement = Say(SideVerdict::kUnusable, std::move(reason));
   judgement.knows_stake = facts.content == SideContent::kLive;
   judgement.at_stake = facts.AtStake();
-  judgement.end = JoinedEnd(facts);
+  // Where RocksDB would not read them nothing is gained.
+  judgement.end = facts.went_on_without ? facts.LogEnd() : JoinedEnd(facts);
   judgement.acceptable = BytesFrom(facts.LogEnd(), judgement.end);
   return judgement;
 }
@@ -65,6 +68,9 @@ Judgement Unusable(const SideFacts& facts, std::string reason) {
 constexpr char kWentDown[] =
     "the machine was started, or the file system mounted, since the log was "
     "written, and what was not synced then is not all there";
+constexpr char kNothingMissing[] =
+    "the machine was started, or the file system mounted, since the log was "
+    "written, which has all that the side file speaks of";
 
 // Since the owner wrote.
 bool IsMountedAnew(const SideFacts& facts) {
@@ -106,16 +112,23 @@ Judgement JudgeOfOtherName(const SideFacts& facts) {
                   "their names back");
 }
 
+// A log is deleted before its side file, both while it is open, and not before
+// the database has done with it.
 Judgement JudgeWithoutLog(const SideFacts& facts) {
-  // A log is deleted before its side file, and both while it is open.
-  if (IsMountedAnew(facts) || facts.filled <= facts.written ||
-      facts.has_other_names) {
-    return Foreign("its log is gone");
+  if (!facts.is_wanted &&
+      (IsMountedAnew(facts) || facts.filled <= facts.written)) {
+    Judgement judgement = Foreign("its log is gone");
+    judgement.at_stake = facts.AtStake();
+    return judgement;
   }
-  return Unusable(facts,
-                  "its log is gone: the database was opened without uringfs, "
-                  "which deletes it, or somebody moved it; if it is to be had, "
-                  "put it back beside it");
+  return Unusable(
+      facts, "its log, of " + std::to_string(facts.filled) +
+                 " bytes, is gone: " +
+                 (facts.is_wanted
+                      ? "the database still needs it; put it back"
+                      : "somebody has moved it, in which case put it back; or "
+                        "the database was opened or destroyed without uringfs, "
+                        "which deletes it"));
 }
 
 // The stream of no other log adds up to it.
@@ -133,7 +146,8 @@ bool IsProven(const SideFacts& facts) {
     // The owner may have none: see SideFile::PublishFilled.
     return IsAsLeft(facts) && (!facts.has_format || IsSound(facts.of_both));
   }
-  return IsTied(facts) || (facts.sum == Witness::kSame && facts.is_its_log);
+  return facts.sum == Witness::kSame &&
+         (facts.is_its_log || facts.sum_covers_log);
 }
 
 // Of what no sum is of the records tell.
@@ -161,19 +175,34 @@ uint64_t EndOfLongLog(const SideFacts& facts) {
                   : std::max(facts.of_log.offset, facts.filled);
 }
 
+// The side file's last words are older than the log, and it is not a file
+// system that lost newer ones: an older side file was put in this place, or the
+// two were copied at different times. What was promised in between is not
+// known.
+bool IsOutdated(const SideFacts& facts) {
+  return facts.goes_on && facts.has_other_bytes && !MayHaveLost(facts);
+}
+
 // The log has by itself all that the side file speaks of.
 Judgement JudgeLongLog(const SideFacts& facts) {
   // By itself: the ring may be of any time.
   const bool is_proven =
-      facts.log_has_all ? IsProven(facts)
-                        : facts.sum == Witness::kUnknown && IsProven(facts);
+      IsProven(facts) && (facts.log_has_all || facts.sum == Witness::kUnknown);
+  if (is_proven && IsOutdated(facts)) {
+    Judgement judgement = Unusable(
+        facts,
+        "the log goes on, for " +
+            std::to_string(BytesFrom(facts.filled, facts.log_bytes)) +
+            " bytes, behind all that it knows of: it is an older one that was "
+            "put in this place, or the two were copied at different times");
+    judgement.knows_stake = false;
+    return judgement;
+  }
   if (is_proven && (!MayHaveLost(facts) || IsToBeCut(facts))) {
     return Whole(facts, EndOfLongLog(facts));
   }
-  // A copy of one that lost something too: what it has is longer than what is
-  // told of it.
-  if (MayHaveLost(facts) || facts.is_other_boot) {
-    Judgement judgement = Older(facts, kWentDown);
+  if (MayHaveLost(facts)) {
+    Judgement judgement = Older(facts, is_proven ? kNothingMissing : kWentDown);
     judgement.at_stake = is_proven ? 0 : BytesFrom(facts.written, facts.filled);
     return judgement;
   }
@@ -233,7 +262,8 @@ Judgement JudgeShortLog(const SideFacts& facts) {
                ? Unusable(facts,
                           "the database was opened without uringfs since its "
                           "process was killed, and has gone on without these "
-                          "writes: they would be mixed with newer ones")
+                          "writes: RocksDB would pass over them, or mix them "
+                          "with newer ones")
                : Whole(facts, facts.filled);
   }
   return MayHaveLost(facts) ? Older(facts, kWentDown)
@@ -251,6 +281,13 @@ Judgement JudgeLive(const SideFacts& facts) {
     return Unusable(facts, facts.distrust);
   }
   return facts.AtStake() == 0 ? JudgeLongLog(facts) : JudgeShortLog(facts);
+}
+
+// As it is from wherever the message is read.
+std::string AbsolutePath(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  return error ? path : absolute.string();
 }
 
 // As a shell reads it back.
@@ -334,14 +371,15 @@ Judgement Judge(const SideFacts& facts) {
 
 std::string UnusableMessage(const std::string& log_path,
                             const Judgement& judgement) {
-  const std::string directory = ShellWord(DirectoryPrefixOf(log_path));
+  const std::string path = AbsolutePath(log_path);
+  const std::string directory = ShellWord(DirectoryPrefixOf(path));
   const std::string bytes =
       judgement.knows_stake
           ? std::to_string(judgement.at_stake) +
                 " bytes of acknowledged writes are missing in the log of this "
                 "side file"
-          : "this side file may hold acknowledged writes that its log lacks";
-  return SidePathOf(log_path) + ": " + bytes +
+          : "acknowledged writes may be missing in the log of this side file";
+  return SidePathOf(path) + ": " + bytes +
          ", and it cannot be applied: " + judgement.reason +
          ". Nothing is opened without them, and nothing was changed. Mend "
          "that, or choose: `uringfs recover --accept " +

@@ -34,6 +34,7 @@ struct SideFacts {
   bool has_log = false;
   bool is_log_name = false;      // it has a log, or the name that logs have
   bool has_other_names = false;  // of the side file: hard links
+  bool is_wanted = false;        // there is no log, and see LogFormat
   bool has_size = false;         // it is not empty
   // All that follows needs a header.
   bool has_header = false;
@@ -104,8 +105,9 @@ struct Judgement {
 
 Judgement Judge(const SideFacts& facts);
 
-// Collects the facts. `format`: null if there is none for this log. REQUIRES:
-// nobody owns the log, `log` is open for reading if there is one.
+// Collects the facts. `format`: null if there is none for this log. Beside an
+// owner who goes on nothing may add up. REQUIRES: `log` is open for reading if
+// there is one.
 // Errors: those of reading.
 Status GatherFacts(const std::string& log_path, const Side& side,
                    const PosixFile& log, const LogFormat* format,

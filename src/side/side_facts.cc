@@ -19,12 +19,6 @@ namespace {
 
 constexpr size_t kPieceBytes = size_t{256} * 1024;
 
-bool IsOfOtherBoot(const SideHeader& header) {
-  char boot_id[sizeof(header.boot_id)] = {};
-  BootId().copy(boot_id, sizeof(boot_id) - 1);
-  return std::memcmp(boot_id, header.boot_id, sizeof(boot_id)) != 0;
-}
-
 // By inode and birth: the device's number is another one when the same file
 // system is mounted again. Without births a number may have been taken over by
 // the next log: then the name has to be the same, and in one boot the file
@@ -208,6 +202,8 @@ Status GatherFacts(const std::string& log_path, const Side& side,
   facts->written = side.words.written;
   facts->filled = side.words.filled;
   if (!side.has_log) {
+    facts->is_wanted = format != nullptr && format->Knows(log_path) &&
+                       format->IsWanted(log_path);
     return Status::Ok();
   }
   facts->log_bytes = static_cast<uint64_t>(side.log.st_size);

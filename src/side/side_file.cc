@@ -169,6 +169,8 @@ Status SideFile::Allocate() {
   if (::fstat(fd_, &made) != 0) {
     return Status::FromErrno(errno, "fstat", path_);
   }
+  // In front of the header, which is never seen without it.
+  Word(kSideStateAt)->store(kSideIdle, std::memory_order_release);
   WriteHeader(HeaderOfNoLog(made.st_dev));
   return Status::Ok();
 }
@@ -217,6 +219,8 @@ std::atomic<uint64_t>* SideFile::Word(size_t at) const {
   return reinterpret_cast<std::atomic<uint64_t>*>(memory_ + at);
 }
 
+void SideFile::Touch() const { (void)::futimens(fd_, nullptr); }
+
 char* SideFile::ring() const { return memory_ + kSideRingOffset; }
 
 SideHeader SideFile::HeaderOfNoLog(dev_t device) const {
@@ -232,6 +236,7 @@ SideHeader SideFile::HeaderOfNoLog(dev_t device) const {
   header.generation = NextGeneration();
   header.owner_pid = static_cast<uint32_t>(::getpid());
   header.owner_start = ProcessStart(header.owner_pid);
+  header.owner_image = ImageId();
   header.buffer_bytes = buffer_bytes_;
   header.buffers_count = buffers_count_;
   return header;
@@ -240,6 +245,8 @@ SideHeader SideFile::HeaderOfNoLog(dev_t device) const {
 void SideFile::WriteHeader(SideHeader header) {
   header.checksum = SideChecksum(header);
   std::memcpy(memory_, &header, sizeof(header));
+  Word(kSideTagAt)
+      ->store(SideTagOf(header.mount_epoch), std::memory_order_relaxed);
   header_ = header;
 }
 
@@ -364,6 +371,11 @@ void SideFile::Unsum(uint64_t end) {
     sum_ = Crc32cInFrontOf(ring() + last, 1, sum_);
     --summed_end_;
   }
+}
+
+uint64_t SideFile::written() const {
+  return Word(kSideWrittenAt)->load(std::memory_order_relaxed) &
+         kMaxSealedOffset;
 }
 
 uint64_t SideFile::filled() const {

@@ -29,10 +29,10 @@
 #include <string>
 
 #include "src/base/file_identity.h"
-#include "src/base/mutex.h"
-#include "src/base/thread_annotations.h"
 #include "src/side/side_format.h"
 
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 #include "uringfs/options.h"
 #include "uringfs/status.h"
 
@@ -88,10 +88,13 @@ class SideFile {
   void SumUpTo(uint64_t end);
   // The file has the stream below `end`. REQUIRES: one caller at a time.
   void PublishWritten(uint64_t end);
-  // Takes back what lies behind `end`. REQUIRES: no other
-  // call beside it.
+  // Takes back what lies behind `end`. REQUIRES: no other call beside it.
   void CutFilled(uint64_t end);
   uint64_t filled() const;
+  uint64_t written() const;
+  // Stores do not change the times of the file. Whoever copies what has changed
+  // since the last time goes by them. Best effort.
+  void Touch() const;
 
   char* ring() const;
   uint32_t buffer_bytes() const { return buffer_bytes_; }

@@ -3,6 +3,8 @@
 #include "src/side/side_format.h"
 
 #include <fcntl.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -46,6 +48,20 @@ const std::string& BootId() {
   // Never destroyed: logs may be closed by destructors of statics.
   static const std::string* const id = new std::string(ReadBootId());
   return *id;
+}
+
+uint64_t SideTagOf(uint64_t mount_epoch) {
+  return NameHashOf(BootId() + " " + std::to_string(mount_epoch));
+}
+
+uint64_t ImageId() {
+  static const uint64_t id = [] {
+    uint64_t random = 0;
+    // Before the kernel has collected randomness: then pid and start are all.
+    static_cast<void>(::getrandom(&random, sizeof(random), GRND_NONBLOCK));
+    return random;
+  }();
+  return id;
 }
 
 uint64_t ProcessStart(uint32_t pid) {

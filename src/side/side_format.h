@@ -6,6 +6,7 @@
 //
 //   0     SideHeader        constant while the state word says live
 //   1024  state             kSideLive or kSideIdle
+//   1032  tag               SideTagOf() when the header was written
 //   1088  written           sealed word: the file has the stream below it
 //   1152  filled            sealed word: Flush has promised the stream below it
 //   1216  two sums        of the stream below `filled`, written in turn in
@@ -34,8 +35,9 @@ namespace uringfs {
 
 inline constexpr char kSideSuffix[] = ".uringfs";
 inline constexpr char kSideMagic[8] = {'u', 'r', 'i', 'n', 'g', 'f', 's', '\n'};
-inline constexpr uint32_t kSideVersion = 3;
+inline constexpr uint32_t kSideVersion = 4;
 inline constexpr size_t kSideStateAt = 1024;
+inline constexpr size_t kSideTagAt = 1032;
 inline constexpr size_t kSideWrittenAt = 1088;
 inline constexpr size_t kSideFilledAt = 1152;
 inline constexpr size_t kSideSumsAt = 1216;
@@ -49,8 +51,9 @@ struct SideSum {
 };
 inline constexpr size_t kSideSums = 2;
 
-// Far from each other in bits: no small damage makes one of the other.
-inline constexpr uint64_t kSideIdle = 0;
+// Far from each other in bits: no small damage makes one of the other, and no
+// sector of zeros makes either. (Version 3 and earlier had 0 for idle.)
+inline constexpr uint64_t kSideIdle = 0x69646c65c4b70e52;
 inline constexpr uint64_t kSideLive = 0x6c69766521d3a5f1;
 
 struct SideHeader {
@@ -70,12 +73,13 @@ struct SideHeader {
   uint64_t origin;       // stream offset where buffer 0 begins; aligned
   uint64_t sum_begin;    // where the sums begin; not below origin
   uint64_t owner_start;  // start time of the owner, /proc/<pid>/stat field 22
+  uint64_t owner_image;  // ImageId() of the owner, which exec changes
   uint32_t owner_pid;
   uint32_t buffer_bytes;  // as in LogOptions
   uint32_t buffers_count;
   uint32_t zero;
 };
-static_assert(sizeof(SideHeader) == 152 && sizeof(SideHeader) < kSideStateAt);
+static_assert(sizeof(SideHeader) == 160 && sizeof(SideHeader) < kSideStateAt);
 
 inline uint64_t SideRingBytes(const SideHeader& header) {
   return uint64_t{header.buffer_bytes} * header.buffers_count;
@@ -93,6 +97,13 @@ uint64_t NameHashOf(const std::string& path);
 
 // The kernel's boot id as text; empty where it cannot be read.
 const std::string& BootId();
+
+// Of this boot and of the mount with that epoch: what the words lie in tells it
+// once more, for whoever finds them without a header. Never 0.
+uint64_t SideTagOf(uint64_t mount_epoch);
+
+// Of this process until it calls exec; a child of fork has it too.
+uint64_t ImageId();
 
 // Start time of a process in clock ticks since boot; 0 if it is not there.
 uint64_t ProcessStart(uint32_t pid);

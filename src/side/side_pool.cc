@@ -11,9 +11,10 @@
 #include <vector>
 
 #include "src/base/fork_count.h"
-#include "src/base/mutex.h"
 #include "src/base/posix_file.h"
-#include "src/base/thread_annotations.h"
+
+#include "uringfs/internal/mutex.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 namespace {

@@ -14,6 +14,7 @@
 
 #include "src/base/align.h"
 #include "src/base/file_identity.h"
+#include "src/base/mount_epoch.h"
 #include "src/side/side_trust.h"
 
 namespace uringfs {
@@ -25,6 +26,7 @@ constexpr uint64_t kMaxRingBytes = uint64_t{1} << 30;
 // What a reader takes from the first page, words as they are.
 struct SidePage {
   uint64_t state = 0;
+  uint64_t tag = 0;
   SideHeader header = {};
   uint64_t written = 0;
   uint64_t filled = 0;
@@ -40,6 +42,9 @@ bool IsAllZero(const SideHeader& header) {
 
 int ReadPageOnce(const PosixFile& file, SidePage* page) {
   int error = file.ReadExactly(kSideStateAt, sizeof(page->state), &page->state);
+  if (error == 0) {
+    error = file.ReadExactly(kSideTagAt, sizeof(page->tag), &page->tag);
+  }
   if (error == 0) {
     error = file.ReadExactly(0, sizeof(page->header), &page->header);
   }
@@ -206,6 +211,17 @@ Status FindSide(const std::string& log_path, Side* side) {
   return OpenSide(side);
 }
 
+// Power loss may leave that, of a page that was half written. Where the machine
+// has run on since, and the mount is the same, somebody has damaged it.
+Status ReadHeadless(const SidePage& page, Side* side) {
+  if (page.state != kSideLive) {
+    return Be(side, SideContent::kBlank);
+  }
+  return page.tag == SideTagOf(MountEpochOf(side->stat.st_dev))
+             ? BeGarbled(side, "its header is gone")
+             : Be(side, SideContent::kTornHeader);
+}
+
 Status ReadContent(const std::string& log_path, Side* side) {
   const auto file_bytes = static_cast<uint64_t>(side->stat.st_size);
   if (file_bytes < kSideRingOffset) {
@@ -217,13 +233,14 @@ Status ReadContent(const std::string& log_path, Side* side) {
     return Status::FromErrno(error, "read the side file", side->path);
   }
   if (IsAllZero(page.header)) {
-    return Be(side, page.state == kSideLive ? SideContent::kTornHeader
-                                            : SideContent::kBlank);
+    return ReadHeadless(page, side);
   }
   const bool is_ours =
       std::memcmp(page.header.magic, kSideMagic, sizeof(kSideMagic)) == 0 &&
       page.header.version > 0 && page.header.version <= kSideVersion;
-  if (is_ours && page.state == kSideIdle) {
+  const bool is_idle =
+      page.state == (page.header.version < kSideVersion ? 0 : kSideIdle);
+  if (is_ours && is_idle) {
     // Of the log it served last; nobody needs it to be in order. Earlier
     // versions have the state at the same place.
     side->header = page.header;
@@ -303,8 +320,17 @@ int ReadSideRing(const Side& side, uint64_t offset, size_t bytes, char* out) {
   return error;
 }
 
+bool IsOfOtherBoot(const SideHeader& header) {
+  char boot_id[sizeof(header.boot_id)] = {};
+  BootId().copy(boot_id, sizeof(boot_id) - 1);
+  return std::memcmp(boot_id, header.boot_id, sizeof(boot_id)) != 0;
+}
+
 bool IsOwnerAlive(const SideHeader& header) {
-  return header.owner_start != 0 &&
+  const bool is_before_exec =
+      header.owner_pid == static_cast<uint32_t>(::getpid()) &&
+      header.owner_image != ImageId();
+  return header.owner_start != 0 && !is_before_exec &&
          ProcessStart(header.owner_pid) == header.owner_start;
 }
 

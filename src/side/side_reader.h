@@ -90,6 +90,9 @@ bool ReadSideWords(const Side& side, SideWords* words);
 // REQUIRES: kLive; offset >= origin.
 int ReadSideRing(const Side& side, uint64_t offset, size_t bytes, char* out);
 
+// Whether the machine was started since the header was written.
+bool IsOfOtherBoot(const SideHeader& header);
+
 // Whether the process that a header names is there.
 bool IsOwnerAlive(const SideHeader& header);
 

@@ -47,9 +47,13 @@ std::string Plan(const SideFileInfo& info, Unusable unusable) {
       return "moves " + Bytes(info.at_stake) +
              " into the log, makes that durable and removes the side file";
     case SideState::kOlder:
-      return "cuts what is torn off the log's end, and removes the side file";
+      return "cuts what is torn off the log's end, and " +
+             (info.at_stake > 0 ? "does without " + Bytes(info.at_stake) +
+                                      ", of which the side file is kept aside"
+                                : std::string("removes the side file"));
     case SideState::kForeign:
-      return "removes it: nothing of it is needed";
+      return info.at_stake > 0 ? "keeps it aside: its log is gone"
+                               : "removes it: nothing of it is needed";
     case SideState::kUnusable:
       break;
   }

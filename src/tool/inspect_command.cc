@@ -27,6 +27,7 @@ ExitCode CodeOf(const SideFileInfo& info) {
 }  // namespace
 
 ExitCode Inspect(const std::vector<std::string>& directories, bool as_json) {
+  Formats formats(directories);
   ExitCode code = kDone;
   bool has_failed = false;
   JsonArray objects;
@@ -41,9 +42,11 @@ ExitCode Inspect(const std::vector<std::string>& directories, bool as_json) {
   for (const std::string& directory : directories) {
     std::vector<std::string> logs;
     check(ListSideFiles(directory, &logs));
+    const LogFormat* const known = formats.Of(directory);
+    const LogFormat* const format = known != nullptr ? known : &RocksDbWal();
     for (const std::string& log : logs) {
       SideFileInfo info;
-      if (check(InspectLog(log, &RocksDbWal(), &info)) &&
+      if (check(InspectLog(log, format, &info)) &&
           info.state != SideState::kNone) {
         code = Worse(code, CodeOf(info));
         objects.Add(ToJson(info, Unusable::kLeave));

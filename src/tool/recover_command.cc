@@ -1,5 +1,6 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
 #include <iostream>
 
 #include "src/tool/commands.h"
@@ -14,11 +15,17 @@
 namespace uringfs::tool {
 namespace {
 
+bool HasWals(const std::vector<std::string>& logs) {
+  return std::any_of(logs.begin(), logs.end(), [](const std::string& log) {
+    return RocksDbWal().Knows(log);
+  });
+}
+
 // One run of the command: what was done, and what is to be told.
 class Run {
  public:
-  explicit Run(const RecoverArgs& args) : args_(args) {
-    options_.format = &RocksDbWal();
+  Run(const RecoverArgs& args, const std::vector<std::string>& directories)
+      : args_(args), formats_(directories) {
     options_.wait_ms = args.wait_ms;
     options_.unusable = args.unusable;
   }
@@ -38,6 +45,7 @@ class Run {
   void Complain(ExitCode code, const std::string& message);
 
   const RecoverArgs args_;
+  Formats formats_;
   RecoveryOptions options_;
   std::vector<DbLock> locks_;
   ExitCode code_ = kDone;
@@ -100,9 +108,18 @@ void Run::RecoverOne(const std::string& log) {
   text_ += outcome + ": " + report.message + "\n";
 }
 
+// The options as they were given.
+std::string Words(const RecoverArgs& args) {
+  std::string words = args.is_dry_run ? "--dry-run " : "";
+  if (args.unusable != Unusable::kLeave) {
+    words += args.unusable == Unusable::kAccept ? "--accept " : "--discard ";
+  }
+  return words;
+}
+
 void Run::PlanOne(const std::string& log) {
   SideFileInfo info;
-  const Status status = InspectLog(log, &RocksDbWal(), &info);
+  const Status status = InspectLog(log, options_.format, &info);
   if (!status.ok()) {
     Complain(kIoError, status.ToString());
     return;
@@ -120,6 +137,21 @@ void Run::RecoverAll(const std::string& directory) {
   const Status status = ListSideFiles(directory, &logs);
   if (!status.ok()) {
     Complain(kIoError, status.ToString());
+  }
+  options_.format = formats_.Of(directory);
+  if (options_.format == nullptr) {
+    options_.format = &RocksDbWal();
+    if (HasWals(logs)) {
+      // Whether the database still reads them is not known.
+      Complain(kNeedsRecovery,
+               directory +
+                   ": logs of a database that is not named, or of one of "
+                   "several; name those two, and no other database: uringfs "
+                   "recover " +
+                   Words(args_) + "DATABASE " + directory +
+                   ". Nothing was changed");
+      return;
+    }
   }
   for (const std::string& log : logs) {
     args_.is_dry_run ? PlanOne(log) : RecoverOne(log);
@@ -148,7 +180,7 @@ void Run::Print() const {
 
 ExitCode Recover(const std::vector<std::string>& directories,
                  const RecoverArgs& args) {
-  Run run(args);
+  Run run(args, directories);
   // All of them first: the LOCK of a database guards its wal_dir too, which
   // has none of its own.
   if (args.is_dry_run || run.Lock(directories)) {

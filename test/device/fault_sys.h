@@ -26,6 +26,7 @@ namespace uringfs::test {
 enum class Call {
   kPwrite,
   kPread,
+  kPreadCached,
   kTruncate,
   kAllocate,
   kDataSync,
@@ -75,6 +76,13 @@ class FaultSys : public Sys {
     const std::optional<int> answer = Next(Call::kPread);
     const ssize_t real =
         answer && *answer < 0 ? *answer : Sys::Pread(fd, data, bytes, offset);
+    return answer ? std::min<ssize_t>(real, *answer) : real;
+  }
+  ssize_t PreadCached(int fd, char* data, size_t bytes, off_t offset) override {
+    const std::optional<int> answer = Next(Call::kPreadCached);
+    const ssize_t real = answer && *answer < 0
+                             ? *answer
+                             : Sys::PreadCached(fd, data, bytes, offset);
     return answer ? std::min<ssize_t>(real, *answer) : real;
   }
   int Fallocate(int fd, int mode, off_t offset, off_t bytes) override {

@@ -31,7 +31,7 @@ class FlusherTest : public testing::Test {
                                          memory_.data() + 2 * kBytes, 3, "f");
     flusher_->Start(0, 0);
   }
-  ~FlusherTest() override { flusher_->Drain(); }
+  ~FlusherTest() override { flusher_->AwaitWrites(); }
 
   Claim Reserve(uint64_t bytes) {
     Claim claim;

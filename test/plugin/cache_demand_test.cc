@@ -29,7 +29,7 @@ std::shared_ptr<FileHeat> HeatOf(CacheDemand* demand, const std::string& path) {
 
 bool IsWantedWhenClosed(CacheDemand* demand, const std::string& path,
                         int64_t now) {
-  demand->Closed(path, kBytes, now);
+  demand->Closed(path, kBytes, false, now);
   return HeatOf(demand, path)->heat != Heat::kCold;
 }
 
@@ -44,6 +44,28 @@ TEST(CacheDemandTest, ReadsCountForAWhile) {
       IsWantedWhenClosed(&demand, "/no/4", kNow + CacheDemand::kLasts));
 }
 
+TEST(CacheDemandTest, WhileUsersReadFilesAreWrittenThroughTheCache) {
+  CacheDemand demand = Make();
+  EXPECT_FALSE(demand.WantsCached(kNow));
+  demand.Read(kNow);
+  EXPECT_TRUE(demand.WantsCached(kNow));
+  EXPECT_FALSE(demand.WantsCached(kNow + CacheDemand::kLasts));
+  // One that went through it is there, and is not read in again.
+  demand.Closed("/no/1", kBytes, true, kNow);
+  EXPECT_EQ(HeatOf(&demand, "/no/1")->heat, Heat::kWarm);
+}
+
+TEST(CacheDemandTest, WithoutMemoryFilesAreWrittenRoundTheCache) {
+  CacheDemand demand = Make(CacheDemand::kUsualBytes + kBytes);
+  demand.Read(kNow);
+  demand.Closed("/no/1", kBytes, true, kNow);
+  EXPECT_TRUE(demand.WantsCached(kNow));
+  demand.Closed("/no/2", kBytes, true, kNow);
+  EXPECT_FALSE(demand.WantsCached(kNow));
+  demand.Forget("/no/1");
+  EXPECT_TRUE(demand.WantsCached(kNow));
+}
+
 // However long ago the file before was closed.
 TEST(CacheDemandTest, AReadLongAgoCountsForNothing) {
   CacheDemand demand = Make();
@@ -53,16 +75,16 @@ TEST(CacheDemandTest, AReadLongAgoCountsForNothing) {
 
 TEST(CacheDemandTest, WhatWentThroughTheCacheIsNoConcern) {
   CacheDemand demand = Make();
-  demand.Closed("/no/1", UringFsOptions().data_cached_bytes);
+  demand.Closed("/no/1", UringFsOptions().data_cached_bytes, false);
   EXPECT_EQ(HeatOf(&demand, "/no/1"), nullptr);
-  demand.Closed("/no/2", UringFsOptions().data_cached_bytes + 1);
+  demand.Closed("/no/2", UringFsOptions().data_cached_bytes + 1, false);
   EXPECT_NE(HeatOf(&demand, "/no/2"), nullptr);
 }
 
 TEST(CacheDemandTest, AllTogetherTakeNoMoreThanTheyMay) {
   CacheDemand demand = Make(3 * kBytes);
   for (const char* path : {"/no/1", "/no/2", "/no/3", "/no/4"}) {
-    demand.Closed(path, kBytes);
+    demand.Closed(path, kBytes, false);
   }
   // As it is when they have been read in.
   for (const char* path : {"/no/1", "/no/2"}) {
@@ -88,20 +110,20 @@ TEST(CacheDemandTest, OldFilesAndGoneOnesAreForgotten) {
   CacheDemand demand = Make();
   const auto close_others = [&](size_t count) {
     for (size_t i = 0; i < count; ++i) {
-      demand.Closed("/no/" + std::to_string(i), kBytes);
+      demand.Closed("/no/" + std::to_string(i), kBytes, false);
     }
   };
-  demand.Closed("first", kBytes);
-  demand.Closed("second", kBytes);
+  demand.Closed("first", kBytes, false);
+  demand.Closed("second", kBytes, false);
   demand.Forget("second");
   EXPECT_EQ(HeatOf(&demand, "second"), nullptr);
   close_others(CacheDemand::kMaxFiles - 1);
   EXPECT_NE(HeatOf(&demand, "first"), nullptr);
   // One that comes again is as young as any.
-  demand.Closed("first", kBytes);
+  demand.Closed("first", kBytes, false);
   close_others(CacheDemand::kMaxFiles - 1);
   EXPECT_NE(HeatOf(&demand, "first"), nullptr);
-  demand.Closed("last", kBytes);
+  demand.Closed("last", kBytes, false);
   EXPECT_EQ(HeatOf(&demand, "first"), nullptr);
   EXPECT_NE(HeatOf(&demand, "/no/0"), nullptr);
 }

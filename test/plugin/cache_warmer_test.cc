@@ -234,6 +234,30 @@ TEST_F(CacheWarmerTest, WhatUsersReadGetsWarmAndSoDoesWhatIsClosedThen) {
   EXPECT_EQ(fs.Totals().warmed_bytes, 2 * kBytes);
 }
 
+// Where direct I/O is no must.
+TEST_F(CacheWarmerTest, WhatIsWrittenWhileUsersReadIsInTheCacheAtOnce) {
+  for (const DataCache policy : {DataCache::kAuto, DataCache::kWarm}) {
+    UringFsOptions options;
+    options.data_cache = policy;
+    fs_ = MakeUringFs(options);
+    Write("000002.sst");
+    EXPECT_EQ(ResidentBytes(Path("000002.sst")) == kBytes,
+              policy == DataCache::kWarm);
+    Read(Open("000002.sst").get(), kEnough, kUser);
+    Write("000003.sst");
+    EXPECT_EQ(ResidentBytes(Path("000003.sst")), kBytes);
+    Write("000004.blob");
+    EXPECT_EQ(ResidentBytes(Path("000004.blob")), kBytes);
+    const auto& fs = static_cast<const UringFileSystem&>(*fs_);
+    EXPECT_EQ(fs.Totals().base_files, policy == DataCache::kWarm ? 3u : 2u);
+    EXPECT_EQ(fs.Totals().unbuffered_files, 0u);
+    // Nobody reads it in once more.
+    Read(Open("000003.sst").get(), kEnough, kUser);
+    ASSERT_TRUE(GetsWarm(Path("000002.sst")));
+    EXPECT_LE(fs.Totals().warmed_bytes, kBytes);
+  }
+}
+
 // By another name it is the same file; and by an old name another one.
 TEST_F(CacheWarmerTest, ANameIsNotAFile) {
   Make(DataCache::kAuto);

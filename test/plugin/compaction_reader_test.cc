@@ -5,10 +5,12 @@
 
 #include "plugin/compaction_reader.h"
 
+#include <fcntl.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -31,6 +33,13 @@ namespace uringfs::test {
 namespace {
 
 constexpr size_t kBytes = 5'000'001;
+
+void EvictFromCache(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  ::fdatasync(fd);
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+  ::close(fd);
+}
 
 class CompactionReaderTest : public testing::Test {
  protected:
@@ -129,11 +138,84 @@ TEST_F(CompactionReaderTest, OfALargeReadNothingIsAskedForOnlyThen) {
   }
 }
 
+// What this process has had devices read so far.
+uint64_t DeviceBytes() {
+  std::ifstream file("/proc/self/io");
+  std::string name;
+  for (uint64_t value = 0; file >> name >> value;) {
+    if (name == "read_bytes:") {
+      return value;
+    }
+  }
+  return 0;
+}
+
+// As RocksDB has done since 8.6: a call for the next MiB, then block by block.
+TEST_F(CompactionReaderTest, WhatIsAnnouncedIsReadOnce) {
+  NeedReadAhead();
+  constexpr size_t kBlock = 4101;
+  constexpr size_t kAnnounced = kBlock + (1 << 20);
+  Write("000001.sst", kBytes);
+  EvictFromCache(dir_.File("000001.sst"));
+  const auto file = Open("000001.sst");
+  const uint64_t before = ReadAhead();
+  const uint64_t device_before = DeviceBytes();
+  uint64_t announced = 0;
+  for (uint64_t at = 0; at < kBytes; at += kBlock) {
+    if (at + kBlock > announced) {
+      ASSERT_TRUE(file->Prefetch(at, kAnnounced, Tagged(), nullptr).ok());
+      announced = at + kAnnounced;
+    }
+    ASSERT_NO_FATAL_FAILURE(ExpectRead(*file, at, kBlock, Tagged()));
+  }
+  EXPECT_EQ(ReadAhead() - before, kBytes);
+  EXPECT_LE(DeviceBytes() - device_before, kBytes + kBytes / 10);
+}
+
+TEST_F(CompactionReaderTest, WhoAnnouncesTheTailOrIsAUserIsNotReadAhead) {
+  Write("000001.sst", kBytes);
+  const auto file = Open("000001.sst");
+  const uint64_t tail = kBytes - 200001;
+  EXPECT_TRUE(file->Prefetch(tail, 200001, Tagged(), nullptr).ok());
+  ExpectRead(*file, tail, 4096, Tagged());
+  EXPECT_TRUE(file->Prefetch(0, 1 << 20, rocksdb::IOOptions(), nullptr).ok());
+  ExpectRead(*file, 0, 4096, Tagged());
+  // Beyond the end, and with nothing to read.
+  EXPECT_TRUE(file->Prefetch(kBytes + 5, 1 << 20, Tagged(), nullptr).ok());
+  EXPECT_TRUE(file->Prefetch(0, 0, Tagged(), nullptr).ok());
+  EXPECT_EQ(ReadAhead(), 0u);
+}
+
+#if URINGFS_ROCKSDB_GE(8, 3)
+TEST_F(CompactionReaderTest, WhoSaysThatItCompactsIsReadAheadInBlobFilesToo) {
+  NeedReadAhead();
+  rocksdb::IOOptions options;
+  options.io_activity = rocksdb::Env::IOActivity::kCompaction;
+  for (const char* name : {"000001.sst", "000002.blob"}) {
+    Write(name, kBytes);
+    const uint64_t before = ReadAhead();
+    ReadWhole(*Open(name), 100000, options);
+    EXPECT_GE(ReadAhead() - before, kBytes - 200000) << name;
+  }
+  // And a user who reads with a priority is a user.
+  options.io_activity = rocksdb::Env::IOActivity::kGet;
+  options.rate_limiter_priority = rocksdb::Env::IO_LOW;
+  Write("000003.sst", kBytes);
+  const uint64_t before = ReadAhead();
+  ReadWhole(*Open("000003.sst"), 100000, options);
+  EXPECT_EQ(ReadAhead(), before);
+}
+#else
+TEST_F(CompactionReaderTest, BlobFilesAreReadAsBefore) {
+  Write("000004.blob", kBytes);
+  ReadWhole(*Open("000004.blob"), 100000, Tagged());
+  EXPECT_EQ(ReadAhead(), 0u);
+}
+#endif
+
 TEST_F(CompactionReaderTest, OthersReadAsBefore) {
   Write("000001.sst", kBytes);
   ReadWhole(*Open("000001.sst"), 100000, rocksdb::IOOptions());
-  Write("000004.blob", kBytes);
-  ReadWhole(*Open("000004.blob"), 100000, Tagged());
   Write("MANIFEST-000001", kBytes);
   ReadWhole(*Open("MANIFEST-000001"), 100000, Tagged());
   rocksdb::FileOptions mapped;

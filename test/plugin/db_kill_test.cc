@@ -157,11 +157,9 @@ class Round {
 
   // What a process leaves proves itself, wherever it is found.
   void CheckCopies() {
-    for (const std::string& dir : Dirs()) {
-      for (const std::string& name : NamesIn(dir)) {
-        if (std::filesystem::exists(SideFilePath(dir + "/" + name))) {
-          CheckCopy(dir + "/" + name);
-        }
+    for (const std::string& log : PathsWith(".log")) {
+      if (std::filesystem::exists(SideFilePath(log))) {
+        CheckCopy(log);
       }
     }
   }
@@ -220,15 +218,11 @@ class Round {
   // and a kill may end such a write behind any page of it, as on posix.
   bool HasCutWrite() const {
     const uint64_t page = 4096;
-    for (const std::string& dir : Dirs()) {
-      for (const std::string& name : NamesIn(dir)) {
-        const std::string path = dir + "/" + name;
-        if (std::filesystem::path(name).extension() == ".log" &&
-            !std::filesystem::exists(SideFilePath(path)) &&
-            std::filesystem::file_size(path) > 0 &&
-            std::filesystem::file_size(path) % page == 0) {
-          return true;
-        }
+    for (const std::string& path : PathsWith(".log")) {
+      if (!std::filesystem::exists(SideFilePath(path)) &&
+          std::filesystem::file_size(path) > 0 &&
+          std::filesystem::file_size(path) % page == 0) {
+        return true;
       }
     }
     return false;
@@ -248,7 +242,7 @@ class Round {
     ASSERT_EQ(CompareAll(db, *board_, &totals_->keys), "");
     status = db.Close();
     ASSERT_TRUE(status.ok()) << status.ToString();
-    EXPECT_EQ(CountSideFiles(), 0) << "left behind by a clean close";
+    EXPECT_EQ(CountSideFiles(), 0u) << "left behind by a clean close";
     status = db.Destroy();
     ASSERT_TRUE(status.ok()) << status.ToString();
     for (const std::string& dir : Dirs()) {
@@ -271,14 +265,18 @@ class Round {
   }
 
   // What uringfs keeps beside WALs.
-  int CountSideFiles() const {
-    int count = 0;
+  size_t CountSideFiles() const { return PathsWith(".uringfs").size(); }
+
+  std::vector<std::string> PathsWith(const std::string& extension) const {
+    std::vector<std::string> paths;
     for (const std::string& dir : Dirs()) {
       for (const std::string& name : NamesIn(dir)) {
-        count += std::filesystem::path(name).extension() == ".uringfs" ? 1 : 0;
+        if (std::filesystem::path(name).extension() == extension) {
+          paths.push_back(dir + "/" + name);
+        }
       }
     }
-    return count;
+    return paths;
   }
 
   const size_t scenario_;

@@ -27,26 +27,41 @@ TEST(FilePolicyTest, WithoutATagTheNameDecides) {
        {"000004.log", "/db/000004.log", "/db/archive/9.log", "/x.sst/1.log"}) {
     EXPECT_EQ(Classify(wal, none), FileKind::kWal) << wal;
   }
-  for (const char* data : {"/db/000007.sst", "7.ldb", "/db/000007.blob",
-                           "/out/any name.sst", "/b/shared/00_s1_9.sst"}) {
+  for (const char* data : {"/db/000007.sst", "7.ldb", "/out/any name.sst",
+                           "/b/shared/00_s1_9.sst"}) {
     EXPECT_EQ(Classify(data, none), FileKind::kData) << data;
   }
   for (const char* base :
        {"/db/MANIFEST-000001", "/db/CURRENT", "/db/LOG", "/db/LOG.old.1",
         "/db/000002.dbtmp", "/db/OPTIONS-000003", "/db/IDENTITY", "/db/LOCK",
         "/db/7.sst.trash", "/db/7.sst.tmp", "/db/a1.log", "/db/.log",
-        "/db/1a.log", "/db/.sst", "/db/1.log/x", "", "/db/"}) {
+        "/db/1a.log", "/db/.sst", "/db/000007.blob", "/db/1.log/x", "",
+        "/db/"}) {
     EXPECT_EQ(Classify(base, none), FileKind::kBase) << base;
   }
 }
 
-TEST(FilePolicyTest, OnlyWhatIsTaggedIsTheOutputOfAJob) {
-  EXPECT_TRUE(IsJobOutput("/db/1.sst", Tagged(rdb::IOType::kData)));
-  EXPECT_EQ(IsJobOutput("/db/1.blob", Tagged(rdb::IOType::kData)),
-            !URINGFS_ROCKSDB_GE(11, 0));
-  EXPECT_FALSE(IsJobOutput("/db/1.sst", rdb::FileOptions()));
-  EXPECT_FALSE(IsJobOutput("/db/1.blob", rdb::FileOptions()));
-  EXPECT_FALSE(IsJobOutput("/db/1.log", Tagged(rdb::IOType::kWAL)));
+TEST(FilePolicyTest, WhatJobsWriteNobodyReadsBeforeItIsSynced) {
+  EXPECT_TRUE(IsReadOnlyOnceSynced(Tagged(rdb::IOType::kData)));
+  EXPECT_FALSE(IsReadOnlyOnceSynced(rdb::FileOptions()));
+  EXPECT_FALSE(IsReadOnlyOnceSynced(Tagged(rdb::IOType::kWAL)));
+}
+
+#if URINGFS_ROCKSDB_GE(11, 5)
+TEST(FilePolicyTest, WhoPromisesNotToReadIsTakenAtHisWord) {
+  using Contract = rdb::FileOpenContract;
+  rdb::FileOptions options;
+  options.open_contract = Contract::kNoReopenForWrite;
+  EXPECT_FALSE(IsReadOnlyOnceSynced(options));
+  options.open_contract |= Contract::kNoReadersWhileOpenForWrite;
+  EXPECT_TRUE(IsReadOnlyOnceSynced(options));
+}
+#endif
+
+TEST(FilePolicyTest, ABlobFileIsOursIfAJobWritesIt) {
+  EXPECT_EQ(Classify("/db/1.blob", Tagged(rdb::IOType::kData)),
+            FileKind::kData);
+  EXPECT_EQ(Classify("/db/1.blob", rdb::FileOptions()), FileKind::kBase);
 }
 
 TEST(FilePolicyTest, OtherTagsLeaveItToTheName) {

@@ -18,6 +18,7 @@
 #include "test/plugin/fs_fixture.h"
 #include "test/plugin/scoped_variable.h"
 #include "test/plugin/small_disk.h"
+#include "test/support/file_size_limit.h"
 
 #include "gmock/gmock.h"
 #include "uringfs/recovery.h"
@@ -229,6 +230,40 @@ TEST(FsErrorTest, AFullDiskIsNoSpaceAndRetryable) {
       (void)::unlink(SideFilePath(disk.File(name)).c_str());
     }
   }
+}
+
+// What was promised and found no place is no end of the log: a checkpoint that
+// took it for one would say OK with less.
+TEST(FsErrorTest, AWalThatCannotBeWrittenIsNoShorterLog) {
+  const TempDir dir;
+  const std::string path = dir.File("000004.log");
+  const auto fs = MakeFs("uringfs_ring");
+  const rocksdb::IOOptions io;
+  const rocksdb::FileOptions options;
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  ASSERT_TRUE(fs->NewWritableFile(path, options, &file, nullptr).ok());
+  uint64_t size = 0;
+  {
+    const ScopedFileSizeLimit limit(8192);
+    ASSERT_TRUE(file->Append(std::string(5000, 'x'), io, nullptr).ok());
+    ASSERT_TRUE(file->Flush(io, nullptr).ok());
+    ASSERT_TRUE(file->Append(std::string(9000, 'y'), io, nullptr).ok());
+    ASSERT_TRUE(file->Flush(io, nullptr).ok());
+    const rocksdb::IOStatus status = fs->GetFileSize(path, io, &size, nullptr);
+    EXPECT_THAT(status.ToString(), HasSubstr("RLIMIT_FSIZE"));
+    std::unique_ptr<rocksdb::FSSequentialFile> reader;
+    ASSERT_TRUE(fs->NewSequentialFile(path, options, &reader, nullptr).ok());
+    std::string scratch(20000, '\0');
+    rocksdb::Slice result;
+    EXPECT_FALSE(
+        reader->Read(scratch.size(), io, &result, scratch.data(), nullptr)
+            .ok());
+  }
+  EXPECT_FALSE(file->Close(io, nullptr).ok());
+  file.reset();
+  // Now there is a place.
+  ASSERT_TRUE(fs->GetFileSize(path, io, &size, nullptr).ok());
+  EXPECT_EQ(size, 14000u);
 }
 
 }  // namespace

@@ -6,8 +6,10 @@
 #ifndef URINGFS_TEST_PLUGIN_FS_FIXTURE_H_
 #define URINGFS_TEST_PLUGIN_FS_FIXTURE_H_
 
+#include <rocksdb/db.h>
 #include <rocksdb/file_system.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -46,6 +48,25 @@ class FsFixture : public ::testing::TestWithParam<const char*> {
     const File file = Create(name);
     Append(file, bytes);
     Close(file);
+  }
+
+  // What there is of a database without its logs. Where there is none LockFile
+  // recovers nothing.
+  void MakeDatabase() {
+    const TempDir elsewhere;
+    rocksdb::Options options;
+    options.create_if_missing = true;
+    rocksdb::DB* db = nullptr;
+    const auto status = rocksdb::DB::Open(options, elsewhere.File("db"), &db);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    delete db;
+    namespace files = std::filesystem;
+    for (const auto& entry : files::directory_iterator(elsewhere.File("db"))) {
+      const std::string name = entry.path().filename();
+      if (name == "CURRENT" || name.compare(0, 8, "MANIFEST") == 0) {
+        files::copy(entry.path(), Path(name));
+      }
+    }
   }
 
   // The size by path.
@@ -96,7 +117,7 @@ class FsFixture : public ::testing::TestWithParam<const char*> {
 
   TempDir dir_;
   std::shared_ptr<rocksdb::FileSystem> fs_ = MakeFs(GetParam());
-  const rocksdb::FileOptions file_options_;
+  rocksdb::FileOptions file_options_;
   const rocksdb::IOOptions io_;
 };
 

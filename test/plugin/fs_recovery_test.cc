@@ -83,6 +83,7 @@ INSTANTIATE_TEST_SUITE_P(All, FsRecoveryTest, ::testing::Values("uringfs_ring"),
                          [](const auto& param) { return param.param; });
 
 TEST_P(FsRecoveryTest, LockFileRecoversAndSaysSo) {
+  MakeDatabase();
   MakeDead(name_);
   std::shared_ptr<rocksdb::Logger> logger;
   ASSERT_TRUE(fs_->NewLogger(Path("LOG"), io_, &logger, nullptr).ok());
@@ -95,7 +96,23 @@ TEST_P(FsRecoveryTest, LockFileRecoversAndSaysSo) {
               HasSubstr("uringfs recovered: " + side_));
 }
 
+// A copy under way, a MANIFEST that cannot be read: nobody can tell whether the
+// database has gone on without it.
+TEST_P(FsRecoveryTest, WhereNoDatabaseTellsLockFileChangesNothing) {
+  MakeDead(name_);
+  const std::string log = ReadWholeFile(Path(name_));
+  const std::string side = ReadWholeFile(side_);
+  ASSERT_TRUE(Lock().ok());
+  EXPECT_EQ(ReadWholeFile(Path(name_)), log);
+  EXPECT_EQ(ReadWholeFile(side_), side);
+  MakeDatabase();
+  std::filesystem::rename(Path("CURRENT"), Path("CURRENT.away"));
+  ASSERT_TRUE(Lock().ok());
+  EXPECT_EQ(ReadWholeFile(side_), side);
+}
+
 TEST_P(FsRecoveryTest, LockFileIsBusyWhileTheOwnerLives) {
+  MakeDatabase();
   OwnerChild owner("wal", Path(name_), "", GetParam());
   ASSERT_TRUE(owner.Do("append 5000"));
   const rocksdb::IOStatus status = Lock();
@@ -125,6 +142,7 @@ TEST_P(FsRecoveryTest, ALogOfThisProcessKeepsNobodyOut) {
 
 // No way leads to less than was acknowledged, and none takes the bytes away.
 TEST_P(FsRecoveryTest, ASideFileThatCannotBeAppliedStopsEverybody) {
+  MakeDatabase();
   MakeDead(name_);
   std::fstream(side_, std::ios::in | std::ios::out) << "not a side file";
   const std::string side = ReadWholeFile(side_);

@@ -19,6 +19,7 @@
 #include <iostream>
 #include <thread>
 
+#include "plugin/live_file.h"
 #include "test/plugin/child_process.h"
 #include "test/plugin/fs_fixture.h"
 
@@ -222,6 +223,7 @@ TEST_P(FsSideFileTest, AKillWhileALogIsReusedLosesNothingOfTheOneBefore) {
   ChildProcess child("reuse_and_die", {dir_.path()});
   ASSERT_EQ(child.Wait(), -SIGKILL);
   EXPECT_EQ(Difference(ReadAll("000005.log"), Pattern(kLiveBytes)), "");
+  MakeDatabase();
   rocksdb::FileLock* lock = nullptr;
   const auto status = fs_->LockFile(Path("LOCK"), io_, &lock, nullptr);
   ASSERT_TRUE(status.ok()) << status.ToString();
@@ -371,6 +373,50 @@ int ReadAsNobody(const std::vector<std::string>& args) {
              : 1;
 }
 const RegisterChild kReadAsNobody("read_as_nobody", &ReadAsNobody);
+
+// RocksDB makes the next WAL long before it needs it (async_wal_precreate).
+TEST_P(FsSideFileTest, ALogStaysInItsRingUntilTheNextHasARecord) {
+  const auto stable = [this](const std::string& name) {
+    return LiveFiles::OfProcess().Find(Path(name))->log()->hi_stable();
+  };
+  const File file = Create(name_);
+  Append(file, Pattern(70001));
+  Flush(file);
+  MarkMayBeAhead(&file_options_);
+  const File next = Create("000007.log");
+  Append(file, Pattern(70001));
+  Flush(file);
+  EXPECT_EQ(stable(name_), 0u) << "a flush waits for the device";
+  // Durably, so that power loss leaves no gap in front of the next one.
+  Append(next, "x");
+  EXPECT_EQ(stable(name_), 140002u);
+  // That one has a ring of its own, whatever is made ahead of time.
+  const File later = Create("000008.log");
+  Append(next, Pattern(70001));
+  Flush(next);
+  EXPECT_EQ(stable("000007.log"), 0u);
+  // RocksDB may pass over it before that one has a record.
+  rocksdb::FileOptions options;
+  options.io_options.type = rocksdb::IOType::kManifest;
+  File manifest;
+  ASSERT_TRUE(
+      fs_->NewWritableFile(Path("MANIFEST-000009"), options, &manifest, nullptr)
+          .ok());
+  Append(manifest, "x");
+  EXPECT_EQ(
+      LiveFiles::OfProcess().Find(Path("000007.log"))->log()->hi_written(),
+      70002u);
+}
+
+TEST_P(FsSideFileTest, ALogLeavesItsRingWhenTheNextIsMade) {
+  const File file = Create(name_);
+  Append(file, Pattern(70001));
+  Flush(file);
+  const auto log = LiveFiles::OfProcess().Find(Path(name_));
+  EXPECT_EQ(log->log()->hi_stable(), 0u);
+  const File next = Create("000007.log");
+  EXPECT_EQ(log->log()->hi_stable(), 70001u);
+}
 
 // Whoever may read a WAL may read what is beside it.
 TEST_P(FsSideFileTest, AnotherUserReadsAnOpenWal) {

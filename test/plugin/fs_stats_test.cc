@@ -41,7 +41,7 @@ TEST(FsStatsTest, TheTextCountsClosedAndOpenFiles) {
   WriteFile(fs.get(), dir.File("3.sst"), true);
   WriteFile(fs.get(), dir.File("other"), true);
   std::unique_ptr<rocksdb::FSWritableFile> open;
-  ASSERT_TRUE(fs->NewWritableFile(dir.File("4.blob"), rocksdb::FileOptions(),
+  ASSERT_TRUE(fs->NewWritableFile(dir.File("4.sst"), rocksdb::FileOptions(),
                                   &open, nullptr)
                   .ok());
   ASSERT_TRUE(open->Append("12345", rocksdb::IOOptions(), nullptr).ok());

@@ -53,7 +53,8 @@ TEST_F(LiveFilesTest, AClosedOrDetachedFileIsNotFound) {
   EXPECT_TRUE(detached->plain());
   EXPECT_EQ(files_.Find(dir_.File("b")), nullptr);
   uint64_t size = 0;
-  EXPECT_FALSE(detached->ReadableSize(&size));
+  Status status;
+  EXPECT_FALSE(detached->ReadableSize(&size, &status));
 }
 
 TEST_F(LiveFilesTest, WalsBesideAreWrittenOut) {
@@ -94,16 +95,17 @@ TEST_F(LiveFilesTest, ADetachedFileIsHeldUntilItIsRemoved) {
 TEST_F(LiveFilesTest, ReadableSizeCoversEveryAppendThatReturned) {
   const auto file = Open("a");
   uint64_t size = 1;
-  EXPECT_TRUE(file->ReadableSize(&size));
+  Status status;
+  EXPECT_TRUE(file->ReadableSize(&size, &status));
   EXPECT_EQ(size, 0u);
   EXPECT_TRUE(file->log()->Append("12345").ok());
-  EXPECT_TRUE(file->ReadableSize(&size));
+  EXPECT_TRUE(file->ReadableSize(&size, &status));
   EXPECT_EQ(size, 5u);
   EXPECT_EQ(test::ReadWholeFile(dir_.File("a")).substr(0, 5), "12345");
   EXPECT_TRUE(file->Settle().ok());
   EXPECT_EQ(test::ReadWholeFile(dir_.File("a")), "12345");
   EXPECT_TRUE(file->log()->Truncate(2).ok());
-  EXPECT_TRUE(file->ReadableSize(&size));
+  EXPECT_TRUE(file->ReadableSize(&size, &status));
   EXPECT_EQ(size, 2u);
 }
 

@@ -80,7 +80,7 @@ rocksdb::Status Settle(rocksdb::DB* db) {
   }
   // What is obsolete now is deleted now, by this thread.
   const rocksdb::Status status = db->DisableFileDeletions();
-  return status.ok() ? db->EnableFileDeletions(/*force=*/true) : status;
+  return status.ok() ? db->EnableFileDeletions() : status;
 }
 
 int OwnDb(const std::vector<std::string>& args) {

@@ -101,13 +101,24 @@ class Campaign:
         folder = self.memory / f"recording{next(self.numbers)}"
         folder.mkdir()
         base = folder / "base"
-        recording.make_file_system(life.fs, life.births, base)
         before = None
-        if "recut" in life.flags:
-            before = self.first_cut(life, base, folder)
+        is_second = "recut" in life.flags
+        first = life
+        if is_second:
             life = dataclasses.replace(life, boot=SECOND_BOOT)
-        recorder = recording.Recording(self.tools, life, base, folder)
-        log = recorder.record()
+        while True:
+            recording.make_file_system(life.fs, life.births, base)
+            if is_second:
+                before = self.first_cut(first, base, folder)
+            recorder = recording.Recording(self.tools, life, base, folder)
+            try:
+                log = recorder.record()
+                break
+            except recording.CannotMount as error:
+                if not is_second:
+                    raise
+                # The file system's own sectors are torn, too.
+                self.say(f"another first cut: {error}")
         bad = len(self.failures)
         cutter = device_log.Cutter(log, base)
         jobs = self.options.jobs

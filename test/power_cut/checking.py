@@ -6,11 +6,10 @@ import json
 import pathlib
 import subprocess
 
-from recording import environment
+from recording import CANNOT_MOUNT, environment
 
 MODES = ("tolerate", "absolute", "point", "skip")
 OTHER_BOOT = "5ca1ab1e-0000-4000-8000-0123456789ab"
-CANNOT_MOUNT, CANNOT_START = 121, 122
 HERE = pathlib.Path(__file__).resolve().parent
 
 # What nobody may do, and what uringfs may do where posix does it.

@@ -38,8 +38,16 @@ WORKLOADS = {
 }
 
 
+# What power_cut_mount ends with.
+CANNOT_MOUNT = 121
+
+
 class HarnessError(Exception):
     """Something of the harness itself does not work."""
+
+
+class CannotMount(HarnessError):
+    """There is no file system in an image that was cut."""
 
 
 @dataclasses.dataclass
@@ -210,9 +218,14 @@ class Recording:
                                    + self.errors.read_text())
             time.sleep(0.01)
         options = "commit=1" if self.life.fs == "ext4" else ""
-        self.loop = run([self.tools.program("mount"), "--stay",
-                         f"--fs={self.life.fs}", f"--options={options}",
-                         f"--image={device}", f"--at={self.disk}"])
+        try:
+            self.loop = run([self.tools.program("mount"), "--stay",
+                             f"--fs={self.life.fs}", f"--options={options}",
+                             f"--image={device}", f"--at={self.disk}"])
+        except HarnessError as error:
+            if f"exit code {CANNOT_MOUNT}\n" in str(error):
+                raise CannotMount(str(error)) from error
+            raise
         self.mounted = True
 
     def _live(self):

@@ -15,10 +15,12 @@ namespace {
 using test::ReadWholeFile;
 using test::WriteWholeFile;
 
-class AlienTest : public test::ContentTest {};
+class AlienTest : public test::ContentTest {
+ protected:
+  AlienTest() { built_.stream = test::Payload(200000, 3); }
+};
 
 TEST_F(AlienTest, BytesThatAreNoRecords) {
-  built_.stream = test::Payload(200000, 3);
   built_.Build();
   ExpectAllIsThere();
   built_.Build();
@@ -33,7 +35,6 @@ TEST_F(AlienTest, BytesThatAreNoRecords) {
 }
 
 TEST_F(AlienTest, BytesThatAreNoRecordsAndDoNotFit) {
-  built_.stream = test::Payload(200000, 3);
   built_.Prepare();
   built_.FlipBit(built_.filled - 1);
   built_.WriteSide();
@@ -48,7 +49,6 @@ TEST_F(AlienTest, BytesThatAreNoRecordsAndDoNotFit) {
 
 // The side file on the disk is older than the log: no synced byte is cut.
 TEST_F(AlienTest, BytesThatAreNoRecordsAndGoOn) {
-  built_.stream = test::Payload(200000, 3);
   for (const uint64_t more : {uint64_t{1}, uint64_t{50000}}) {
     built_.Prepare();
     built_.BeOfAnotherMount();
@@ -70,7 +70,6 @@ TEST_F(AlienTest, BytesThatAreNoRecordsAndGoOn) {
 
 // What nobody was told of is cut, after a reboot too.
 TEST_F(AlienTest, BytesThatAreNoRecordsWithPadding) {
-  built_.stream = test::Payload(200000, 3);
   built_.written = built_.filled;
   built_.padding = 70000;
   for (const bool is_other_boot : {false, true}) {
@@ -83,7 +82,6 @@ TEST_F(AlienTest, BytesThatAreNoRecordsWithPadding) {
 
 // A write that failed in its middle, and then a reboot.
 TEST_F(AlienTest, BytesThatAreNoRecordsAndAWriteWithAGap) {
-  built_.stream = test::Payload(200000, 3);
   for (const bool is_other_boot : {false, true}) {
     // The ring has more than was promised.
     const uint64_t promised = built_.filled;
@@ -102,7 +100,6 @@ TEST_F(AlienTest, BytesThatAreNoRecordsAndAWriteWithAGap) {
 
 // A database that has gone on in a later log without them.
 TEST_F(AlienTest, BytesThatAreNoRecordsAndALaterLog) {
-  built_.stream = test::Payload(200000, 3);
   WriteWholeFile(dir_.File("000009.log"), test::Payload(5000, 4));
   built_.Build();
   ExpectUnusable("without uringfs");

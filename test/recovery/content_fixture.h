@@ -115,6 +115,18 @@ class ContentTest : public testing::Test {
 
   void ExpectAllIsThere() { ExpectLog(built_.whole()); }
 
+  void ExpectOutdated() {
+    const std::string log = ReadWholeFile(built_.log_path);
+    const SideFileInfo info = Look();
+    EXPECT_EQ(info.state, SideState::kUnusable) << ToString(info.state);
+    EXPECT_FALSE(info.knows_stake);
+    const RecoveryReport report = Choose(Unusable::kLeave);
+    EXPECT_EQ(report.outcome, RecoveryOutcome::kUnusable) << report.message;
+    EXPECT_THAT(report.message,
+                testing::HasSubstr("behind all that it knows of"));
+    EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
+  }
+
   void ExpectUnusable(const std::string& why) {
     SCOPED_TRACE(why);
     const std::string log = ReadWholeFile(built_.log_path);
@@ -126,7 +138,7 @@ class ContentTest : public testing::Test {
     EXPECT_EQ(report.outcome, RecoveryOutcome::kUnusable) << report.message;
     std::unique_ptr<LogView> view;
     const Status status = LogView::Open(built_.log_path, &RocksDbWal(), &view);
-    EXPECT_EQ(status.code(), Status::Code::kCorruption);
+    EXPECT_EQ(status.code(), Status::Code::kIoError);
     for (const std::string& text :
          {info.reason, report.message, status.ToString()}) {
       EXPECT_THAT(text, testing::HasSubstr(why));

@@ -350,10 +350,33 @@ TEST_F(ContentTest, TheLogHasAllAndTheRingIsOfAnyTime) {
         if (is_copy) {
           Replace(built_.log_path);
         }
-        ExpectLog(log);
+        goes_on ? ExpectOutdated() : ExpectLog(log);
       }
     }
   }
+}
+
+// Behind what it knows of the log has more, and no file system went down: the
+// side file is of an earlier time, and what was promised since is not known.
+TEST_F(ContentTest, AnOlderSideFileInItsPlace) {
+  built_.Prepare();
+  built_.WriteSide();
+  const std::string& log = built_.stream;
+  WriteWholeFile(built_.log_path, log, 0644);
+  ExpectOutdated();
+  // A copy on another machine is no power loss.
+  built_.Prepare();
+  built_.BeOfAnotherBoot();
+  built_.WriteSide();
+  WriteWholeFile(built_.log_path, log, 0644);
+  Replace(built_.log_path);
+  ExpectOutdated();
+  // The very file, and a power loss, which takes pages of the side file back.
+  built_.Prepare();
+  built_.BeOfAnotherBoot();
+  built_.WriteSide();
+  WriteWholeFile(built_.log_path, log, 0644);
+  ExpectLog(log);
 }
 
 // Of another database that began alike.

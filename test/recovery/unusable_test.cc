@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -66,6 +67,7 @@ TEST_F(UnusableTest, AnIdleFileOfAnotherVersion) {
   ExpectUnusable("version 99");
   // Of an earlier one it is known where that stands.
   built_.header.version = 1;
+  built_.state = 0;
   built_.WriteSide();
   ExpectRemoved(SideState::kIdle, "it belongs to no log");
   built_.state = kSideLive;
@@ -259,8 +261,8 @@ TEST_F(UnusableTest, Headers) {
     return [=](SideHeader* header) { header->*field = value; };
   };
   ExpectBadHeader("magic", [](SideHeader* header) { header->magic[7] = '\r'; });
-  ExpectBadHeader("version 4 and this build knows version 3",
-                  set(&SideHeader::version, 4u));
+  ExpectBadHeader("version 5 and this build knows version 4",
+                  set(&SideHeader::version, 5u));
   const char* const why = "makes no sense";
   ExpectBadHeader(why, set(&SideHeader::zero, 1u));
   ExpectBadHeader(why, set(&SideHeader::origin, uint64_t{4097}));
@@ -344,6 +346,29 @@ TEST_F(UnusableTest, NoChangeOfOneBitIsTakenForGood) {
     }
   }
   EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
+}
+
+// Nor a sector of zeros, where the machine has run on since.
+TEST_F(UnusableTest, NoSectorOfZerosIsTakenForGood) {
+  built_.Prepare();
+  const std::string good = built_.side_bytes();
+  for (const size_t at : {size_t{0}, kSideStateAt}) {
+    std::string bad = good;
+    std::memset(&bad[at], 0, 512);
+    WriteWholeFile(built_.side_path(), bad);
+    ExpectUnusable(at == 0 ? "header is gone" : "neither live nor idle");
+  }
+  // Else it is what power loss leaves of a page.
+  std::string torn = good;
+  std::memset(&torn[0], 0, 512);
+  torn[kSideTagAt] ^= 1;
+  WriteWholeFile(built_.side_path(), torn);
+  ExpectRemoved(SideState::kOlder, "was started");
+  built_.BeOfAnotherBoot();
+  torn = built_.side_bytes();
+  std::memset(&torn[kSideStateAt], 0, 512);
+  WriteWholeFile(built_.side_path(), torn);
+  ExpectRemoved(SideState::kOlder, "was started");
 }
 
 }  // namespace

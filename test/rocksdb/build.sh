@@ -14,9 +14,10 @@ version_of() {
     END { print text }' "$1/include/rocksdb/version.h"
 }
 
-# get_source: a copy of RocksDB's source in $tree/rocksdb, with our changes.
+# get_source: a copy of RocksDB's source of $version in $tree/rocksdb, with our
+# changes.
 get_source() {
-  local origin version key
+  local origin key
   if [ -n "$source_tree" ]; then
     [ -f "$source_tree/include/rocksdb/version.h" ] ||
       die "--source=$source_tree is not a source tree of RocksDB"
@@ -104,6 +105,21 @@ prepare_source() {
   } skip_fsync_;|' "$header"
 }
 
+# keep_what_there_is: of targets like a|b those that this release has.
+keep_what_there_is() {
+  local target name there=()
+  for target in "${targets[@]}"; do
+    for name in ${target//|/ }; do
+      [ "$target" = "$name" ] ||
+        [ -n "$(find "$tree/rocksdb" -name "$name.cc" -print -quit)" ] ||
+        continue
+      there+=("$name")
+      break
+    done
+  done
+  targets=("${there[@]}")
+}
+
 # configure SOURCE BUILD OPTION...: once; cmake does it anew by itself.
 configure() {
   [ -f "$2/build.ninja" ] ||
@@ -134,7 +150,7 @@ build_all() {
     -DURINGFS_BUILD_TESTS=OFF \
     "-Duringfs_rocksdb_include=$tree/rocksdb/include" \
     "-Duringfs_rocksdb_library=$tree/build/librocksdb.so"
-  build "$tree/uringfs" uringfs_module uringfs_tool
+  build "$tree/uringfs" uringfs_preload uringfs_tool
 }
 
 # RocksDB's other build: its plugins and ours are one line each there.

@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 MAX_SHOWN = 3000
 
 # For all: what Debian's compression libraries can do, and no faults injected
-# in between, which the file system underneath would have to share. db_stress's
+# (see no_faults), of which posix would need its share. db_stress's
 # compaction filter uses a state that is destroyed before the database is
 # closed: a compaction at the end crashes it, on posix too.
 COMMON = ["--compression_type=lz4", "--bottommost_compression_type=disable",
@@ -65,22 +65,41 @@ class Campaign:
         self.args = args
         self.kills = self.runs = self.operations = 0
         self.failed = []
+        self.always = self.no_faults() + self.common()
+
+    def no_faults(self):
+        """Arguments that turn off what this release injects by itself."""
+        script = pathlib.Path(self.args.script).read_text()
+        names = set(re.findall(r'"(\w*fault_one_in)"', script))
+        return ([f"--{name}=0" for name in sorted(names)] +
+                ["--sync_fault_injection=0"])
+
+    def common(self):
+        """COMMON without what this release does not have."""
+        flags = set(re.findall(r"^ +-(\w+) ", subprocess.run(
+            [self.args.stress, "--helpfull"], stdout=subprocess.PIPE,
+            env=dict(os.environ, LD_LIBRARY_PATH=str(self.build())),
+            stderr=subprocess.DEVNULL, text=True, check=False).stdout, re.M))
+        return [argument for argument in COMMON
+                if re.match(r"--(\w+)", argument).group(1) in flags]
+
+    def build(self):
+        return pathlib.Path(self.args.stress).resolve().parent.parent
 
     def run(self, name, seconds, arguments, alternate):
         work = pathlib.Path(tempfile.mkdtemp(prefix=f"uringfs_test.{name}.",
                                              dir=self.args.tmp))
         (work / "db").mkdir()
         # Debian's build leaves the tools without a path to their library.
-        build = pathlib.Path(self.args.stress).resolve().parent.parent
         env = dict(os.environ, TEST_TMPDIR=str(work / "db"),
-                   LD_LIBRARY_PATH=str(build),
+                   LD_LIBRARY_PATH=str(self.build()),
                    CRASH_STRESS=self.args.stress, CRASH_TOOL=self.args.tool,
                    CRASH_ALTERNATE="yes" if alternate else "no",
                    CRASH_TURNS=str(work / "turns"),
                    CRASH_OUT=str(work / "out"))
         # Of the same flag the last one counts.
-        command = [sys.executable, self.args.script, *COMMON, *arguments,
-                   f"--duration={seconds}",
+        command = [sys.executable, self.args.script, *self.always,
+                   *arguments, f"--duration={seconds}",
                    f"--stress_cmd={HERE / 'crash_stress.sh'}"]
         if self.args.fs != "posix":
             command.append("--fs_uri=" + self.args.fs)
@@ -102,7 +121,8 @@ class Campaign:
         text = (work / "crashtest").read_text(errors="replace")
         out = work / "out"
         said = out.read_text(errors="replace") if out.exists() else ""
-        kills = (len(re.findall(r"^KILLED ", text, re.M)) +
+        # Since 11.1 by SIGTERM; db_stress hands it on to itself.
+        kills = (len(re.findall(r"^(?:KILLED|TERMINATED) ", text, re.M)) +
                  len(re.findall(r"^WARNING: .* exitcode=-[0-9]+$", text, re.M)))
         runs = len(re.findall(r"^Running db_stress with pid", text, re.M))
         operations = count_operations(said)

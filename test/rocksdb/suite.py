@@ -106,27 +106,47 @@ def read_lines(path):
             yield number, text
 
 
-def read_binaries(path):
-    """[(binary, way)]; lines are `binary way...`."""
+def read_binaries(path, build):
+    """[(binary, way)]; lines are `binary|its_other_name way...`."""
     pairs = []
     for number, text in read_lines(path):
-        binary, *ways = text.split()
+        names, *ways = text.split()
         if not ways or not set(ways) <= set(WAYS):
             sys.exit(f"{path}:{number}: want `binary way...`, ways are "
                      f"{', '.join(WAYS)}")
-        pairs += [(binary, way) for way in ways]
+        built = [name for name in names.split("|") if (build / name).exists()]
+        pairs += [((built or [names])[0], way) for way in ways]
     return pairs
 
 
-def read_known(path):
-    """{(binary, way, test)}; lines are `binary way test: reason`."""
+def release_of(text):
+    """7.8.3, as a list that compares; Debian's revision does not count."""
+    return [int(part) for part in re.findall(r"\d+", text.split("-")[0])]
+
+
+def is_of_release(words, release):
+    """Of `since=8.6` and `before=11.2`, which may both be left out."""
+    for word in words:
+        name, _, value = word.partition("=")
+        if (release < release_of(value)) == (name == "since"):
+            return False
+    return True
+
+
+def read_known(path, release):
+    """{(binary, way, test)} of this release; see known_differences.txt."""
     known = set()
     for number, text in read_lines(path):
         what, _, reason = text.partition(": ")
         words = what.split()
-        if len(words) != 3 or words[1] not in WAYS or not reason.strip():
-            sys.exit(f"{path}:{number}: want `binary way test: reason`")
-        known.add(tuple(words))
+        limits = words[3:]
+        if (len(words) < 3 or words[1] not in WAYS or not reason.strip() or
+                not all(re.fullmatch(r"(since|before)=[\d.]+", limit)
+                        for limit in limits)):
+            sys.exit(f"{path}:{number}: want `binary way test [since=RELEASE] "
+                     "[before=RELEASE]: reason`")
+        if is_of_release(limits, release):
+            known.add(tuple(words[:3]))
     return known
 
 
@@ -270,6 +290,8 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", required=True)
     parser.add_argument("--module", required=True)
+    parser.add_argument("--release", type=release_of, required=True,
+                        help="of RocksDB")
     parser.add_argument("--logs", required=True)
     parser.add_argument("--tmp", required=True)
     parser.add_argument("--jobs", type=int, required=True)
@@ -309,9 +331,9 @@ def main():
     args.tmp = tempfile.mkdtemp(prefix="uringfs_test.", dir=args.tmp)
     try:
         setup = Setup(args)
-        pairs = [pair for pair in read_binaries(args.binaries)
+        pairs = [pair for pair in read_binaries(args.binaries, setup.build)
                  if is_chosen(pair, args.only)]
-        known = read_known(args.known)
+        known = read_known(args.known, args.release)
         units = make_units(setup, pairs, args.filter)
         if not units:
             sys.exit("suite: nothing is chosen; see binaries.txt")

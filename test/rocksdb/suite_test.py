@@ -84,7 +84,7 @@ class SuiteTest(unittest.TestCase):
         done = subprocess.run(
             [sys.executable, HERE / "suite.py", f"--build={self.dir}",
              f"--module={self.dir}/none.so", f"--logs={self.dir}/logs",
-             f"--tmp={self.dir}/tmp", "--jobs=2", "--seconds-per-test=1",
+             f"--tmp={self.dir}/tmp", "--jobs=2", "--release=9.10.0-1", "--seconds-per-test=1",
              f"--binaries={self.dir}/binaries", f"--known={self.dir}/known"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             check=False)
@@ -157,10 +157,29 @@ class SuiteTest(unittest.TestCase):
         self.assertIn("LISTED, BUT PASSES: fake (uri) S.A", text)
 
     def test_a_list_without_a_reason_is_refused(self):
-        self.known("fake uri S.A\n")
+        for line in ("fake uri S.A", "fake uri S.A after=9: because"):
+            self.known(line + "\n")
+            code, text = self.run_suite("A")
+            self.assertNotIn(code, (0,), text)
+            self.assertIn("known:1: want", text)
+
+    def test_listed_for_some_releases(self):
+        for limits, is_listed in (("since=9.10", True), ("since=9.11", False),
+                                  ("before=9.10", False), ("before=10", True),
+                                  ("since=8 before=9.10.1", True),
+                                  ("since=8 before=9.2", False)):
+            self.known(f"fake uri S.OursFails {limits}: because\n")
+            code, text = self.run_suite("A", "OursFails")
+            self.assertEqual(code == 0, is_listed, limits + text)
+
+    def test_a_binary_of_another_name(self):
+        (self.dir / "binaries").write_text("gone|fake uri\n")
         code, text = self.run_suite("A")
-        self.assertNotIn(code, (0,), text)
-        self.assertIn("known:1: want", text)
+        self.assertEqual(code, 0, text)
+        (self.dir / "binaries").write_text("gone|lost uri\n")
+        code, text = self.run_suite("A")
+        self.assertNotEqual(code, 0, text)
+        self.assertIn("gone|lost was not built", text)
 
     def test_filters_stay_short(self):
         names = ["x" * 1000 + str(i) for i in range(500)]

@@ -25,6 +25,7 @@ std::string Describe(const SideFacts& facts) {
   };
   add("has_log", facts.has_log);
   add("has_other_names", facts.has_other_names);
+  add("is_wanted", facts.is_wanted);
   add("is_its_log", facts.is_its_log);
   add("is_its_name", facts.is_its_name);
   add("is_other_boot", facts.is_other_boot);
@@ -66,6 +67,7 @@ SideFacts FactsOf(unsigned bits) {
   facts.distrust = (bits & 1024) != 0 ? "not to be trusted" : "";
   facts.goes_on = (bits & 2048) != 0;
   facts.has_other_bytes = (bits & 4096) != 0;
+  facts.is_wanted = (bits & 8192) != 0 && !facts.has_log;
   facts.log_bytes = facts.can_be_joined ? 3000 : 950;
   return facts;
 }
@@ -93,7 +95,7 @@ void ForAllRecords(SideFacts facts, const Check& check) {
 // The same with all that may be known of a live one.
 template <class Check>
 void ForAllFacts(const Check& check) {
-  for (unsigned bits = 0; bits < 1u << 13; ++bits) {
+  for (unsigned bits = 0; bits < 1u << 14; ++bits) {
     SideFacts facts = FactsOf(bits);
     for (const Witness mount : kWitnesses) {
       for (const Witness sum : kWitnesses) {
@@ -182,20 +184,21 @@ void CheckVerdict(const SideFacts& facts, const Judgement& judgement) {
       CheckWhole(facts, judgement);
       break;
     case SideVerdict::kOlder:
-      EXPECT_TRUE(MayHaveLost(facts) ||
-                  (!needs_ring &&
-                   (facts.is_other_boot || facts.mount == Witness::kUnknown)));
+      EXPECT_TRUE(MayHaveLost(facts) || (!needs_ring && facts.is_its_log &&
+                                         facts.mount == Witness::kUnknown));
       EXPECT_FALSE(needs_ring && HasToBeWhole(facts));
       EXPECT_EQ(judgement.may_be_torn, facts.is_its_log || !facts.is_its_name);
       break;
     case SideVerdict::kForeign:
       EXPECT_TRUE(facts.filled <= facts.written || facts.has_other_names ||
                   !needs_ring || (!facts.has_log && WasMountedAnew(facts)));
+      EXPECT_FALSE(facts.is_wanted && facts.is_its_name);
       break;
     case SideVerdict::kUnusable:
       EXPECT_FALSE((needs_ring || facts.log_has_all) && HasToBeWhole(facts));
       EXPECT_FALSE(judgement.reason.empty());
-      EXPECT_TRUE(judgement.knows_stake);
+      EXPECT_TRUE(judgement.knows_stake ||
+                  (facts.goes_on && facts.has_other_bytes));
       break;
     default:
       ADD_FAILURE() << "a live file is none of that";
@@ -312,11 +315,13 @@ TEST(JudgeTest, WhatCannotBeReadIsUnusableUnlessTheMachineWentDown) {
   EXPECT_THAT(UnusableMessage("d/000007.log", judgement),
               testing::AllOf(testing::HasSubstr("d/000007.log.uringfs"),
                              testing::HasSubstr("it is cut off"),
-                             testing::HasSubstr("may hold"),
-                             testing::HasSubstr("recover --discard d/`")));
-  // To be pasted into a shell.
-  EXPECT_THAT(UnusableMessage("a $b's/000007.log", judgement),
-              testing::HasSubstr("recover --accept 'a $b'\\''s/'`"));
+                             testing::HasSubstr("may be missing"),
+                             testing::HasSubstr("/d/`")));
+  // To be pasted into a shell, wherever that is.
+  EXPECT_THAT(UnusableMessage("/d/a $b's/000007.log", judgement),
+              testing::HasSubstr("recover --accept '/d/a $b'\\''s/'`"));
+  EXPECT_THAT(UnusableMessage("-x/000007.log", judgement),
+              testing::Not(testing::HasSubstr("--accept -x")));
   facts.has_header = true;
   facts.is_other_boot = true;
   EXPECT_EQ(Judge(facts).verdict, SideVerdict::kOlder);

@@ -128,6 +128,8 @@ struct SideBuilder {
     std::string bytes(kSideRingOffset, '\0');
     std::memcpy(&bytes[0], &header, sizeof(header));
     std::memcpy(&bytes[kSideStateAt], &state, sizeof(state));
+    const uint64_t tag = SideTagOf(header.mount_epoch);
+    std::memcpy(&bytes[kSideTagAt], &tag, sizeof(tag));
     std::memcpy(&bytes[kSideWrittenAt], &written_word, sizeof(written_word));
     std::memcpy(&bytes[kSideFilledAt], &filled_word, sizeof(filled_word));
     const SideSum written_sum = sum.has_value() ? *sum : SumOf(whole());

@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 import random
 import re
+import shlex
 import struct
 import zlib
 
@@ -109,6 +110,7 @@ def script(cell, setup, work, sabotage=""):
     keys, value, write_buffer = SIZES[cell.size]
     delays = random.Random(cell.name)
     in_image = cell.place != table.DIR
+    wal_dir = f"$P/{shlex.quote(change.wal_dir)}" if change.wal_dir else ""
     lines = [
         "#!/usr/bin/env bash",
         f"# {cell.name}: {event.title}; {change.title}; "
@@ -123,7 +125,7 @@ def script(cell, setup, work, sabotage=""):
         f"ENDS='{EXIT_STATUS[event.end]} {event.may_end}'",
         'DELAYS="' + " ".join(str(delays.randrange(4, 60)) for _ in range(6))
         + '"',
-        f"WAL_DIR={'$P/wal' if change.wal_dir else ''}",
+        f"WAL_DIR={wal_dir}",
         f". {HERE}/lib.sh",
         "live() {",
         *(text for text in (event.live, change.live) if text), ":", "}",

@@ -6,7 +6,9 @@
 
 #include <fcntl.h>
 #include <rocksdb/db.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/options.h>
+#include <rocksdb/utilities/backup_engine.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -29,15 +31,18 @@ constexpr char kHelp[] = R"(usage: driver COMMAND DIRECTORY [NAME=VALUE...]
 
   put         puts keys=N of value=BYTES; sync=0|1|mixed, mixed syncs each
               tenth. Accounts go to counter=FILE: 64-bit words, see Account.
-              After half of them: checkpoint=DIRECTORY is made, live=COMMAND
-              is run. fill=FILE: fills the disk, by full=log|flush, deletes
-              FILE and goes on when RocksDB has recovered, with keys=N
-              more. Ends by end=kill|busy|exit|abort|close; busy: killed
-              while it puts.
-  count, ro   opens for write, or read-only, and counts
+              After half of them: checkpoint=DIRECTORY and backup=DIRECTORY
+              are made, live=COMMAND is run. fill=FILE: fills the disk, by
+              full=log|flush, deletes FILE and goes on when RocksDB has
+              recovered, with keys=N more. flush=1: flushes the memtable
+              after the last one. Ends by end=kill|busy|exit|abort|close;
+              busy: killed while it puts.
+  count, ro   opens for write, or read-only, and counts; end=delete: is killed
+              when it would delete its first log
   secondary   opens as a secondary, with its own files in to=DIRECTORY
   repair      RepairDB
   checkpoint  opens for write, counts, makes a checkpoint in to=DIRECTORY
+  restore     the newest backup in from=DIRECTORY; logs that are there stay
   shutdown    shuts the file system of DIRECTORY down; flags=N as in the kernel
 
 Of all, wal_dir=DIRECTORY, and write_buffer=BYTES for many small memtables.
@@ -135,6 +140,29 @@ rocksdb::Options OptionsFrom(const Arguments& arguments) {
   return options;
 }
 
+// Kills the process instead of deleting a log.
+class DeadlyFileSystem : public rocksdb::FileSystemWrapper {
+ public:
+  using FileSystemWrapper::FileSystemWrapper;
+  const char* Name() const override { return "DeadlyFileSystem"; }
+  rocksdb::IOStatus DeleteFile(const std::string& path,
+                               const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* dbg) override {
+    const std::string suffix = ".log";
+    if (path.size() > suffix.size() &&
+        path.compare(path.size() - suffix.size(), suffix.size(), suffix) == 0) {
+      ::kill(::getpid(), SIGKILL);
+    }
+    return FileSystemWrapper::DeleteFile(path, options, dbg);
+  }
+};
+
+rocksdb::Env* DeadlyEnv() {
+  static const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(
+      std::make_shared<DeadlyFileSystem>(rocksdb::FileSystem::Default()));
+  return env.get();
+}
+
 // Prints how many keys there are, how many of them are the first ones without
 // a gap, and how many values are not what was put.
 void Count(rocksdb::DB* db, size_t value_bytes) {
@@ -154,6 +182,17 @@ void Count(rocksdb::DB* db, size_t value_bytes) {
               static_cast<unsigned long long>(found),
               static_cast<unsigned long long>(prefix),
               static_cast<unsigned long long>(wrong));
+}
+
+// Without logs: these are to stay as they are in the database.
+std::unique_ptr<rocksdb::BackupEngine> OpenBackups(const std::string& path) {
+  rocksdb::BackupEngineOptions options(path);
+  options.backup_log_files = false;
+  rocksdb::BackupEngine* engine = nullptr;
+  MustBeOk(
+      kFailed, "open the backups",
+      rocksdb::BackupEngine::Open(options, rocksdb::Env::Default(), &engine));
+  return std::unique_ptr<rocksdb::BackupEngine>(engine);
 }
 
 class Writer {
@@ -217,10 +256,20 @@ class Writer {
     if (!good.empty()) {
       MakeCheckpoint(db_, good);
     }
+    const std::string backup = arguments_.Text("backup");
+    if (!backup.empty()) {
+      MakeBackup(backup);
+    }
     const std::string live = arguments_.Text("live");
     if (!live.empty() && std::system(live.c_str()) != 0) {
       GiveUp(kFailed, "failed while the database was open: " + live);
     }
+  }
+
+  void MakeBackup(const std::string& path) {
+    const std::unique_ptr<rocksdb::BackupEngine> engine = OpenBackups(path);
+    MustBeOk(kFailed, "back up",
+             engine->CreateNewBackup(db_, /*flush_before_backup=*/true));
   }
 
   // Fills the disk by puts, or by a flush of the memtable, and frees it. Then
@@ -271,6 +320,9 @@ ExitCode Put(const std::string& directory, const Arguments& arguments) {
   MustBeOk(kNotOpened, "open",
            rocksdb::DB::Open(OptionsFrom(arguments), directory, &db));
   Writer(db, arguments).Run();
+  if (arguments.Number("flush") != 0) {
+    MustBeOk(kFailed, "flush", db->Flush(rocksdb::FlushOptions()));
+  }
   const std::string end = arguments.Text("end");
   if (end == "exit") {
     std::exit(0);
@@ -288,7 +340,10 @@ ExitCode Put(const std::string& directory, const Arguments& arguments) {
 
 ExitCode Look(const std::string& command, const std::string& directory,
               const Arguments& arguments) {
-  const rocksdb::Options options = OptionsFrom(arguments);
+  rocksdb::Options options = OptionsFrom(arguments);
+  if (arguments.Text("end") == "delete") {
+    options.env = DeadlyEnv();
+  }
   const std::string to = arguments.Text("to");
   rocksdb::DB* opened = nullptr;
   rocksdb::Status status;
@@ -308,6 +363,16 @@ ExitCode Look(const std::string& command, const std::string& directory,
   if (command == "checkpoint") {
     Writer::MakeCheckpoint(db.get(), to);
   }
+  return kDone;
+}
+
+ExitCode Restore(const std::string& directory, const Arguments& arguments) {
+  const std::string wal_dir = arguments.Text("wal_dir");
+  const rocksdb::RestoreOptions options(/*_keep_log_files=*/true);
+  MustBeOk(kNotOpened, "restore",
+           OpenBackups(arguments.Text("from"))
+               ->RestoreDBFromLatestBackup(
+                   options, directory, wal_dir.empty() ? directory : wal_dir));
   return kDone;
 }
 
@@ -333,6 +398,9 @@ ExitCode Run(const std::string& command, const std::string& directory,
     MustBeOk(kNotOpened, "repair",
              rocksdb::RepairDB(directory, OptionsFrom(arguments)));
     return kDone;
+  }
+  if (command == "restore") {
+    return Restore(directory, arguments);
   }
   if (command == "shutdown") {
     return Shutdown(directory,

@@ -90,6 +90,31 @@ attach() {
   return "$code"
 }
 
+# What the side files hold now, to be there again by old_sides: as a disk has
+# them that was not asked to keep what came later.
+keep_sides() {
+  local file
+  mkdir "$W/old"
+  for file in "$D"/*.log.uringfs; do
+    ! [ -e "$file" ] || cp "$file" "$W/old"
+  done
+}
+
+# old_sides DIRECTORY: in the same files.
+old_sides() {
+  local file to
+  for file in "$W"/old/*; do
+    to=$1/$(basename "$file")
+    ! [ -e "$to" ] || dd if="$file" of="$to" conv=notrunc status=none
+  done
+}
+
+# posix_was_here [NAME=VALUE...]: somebody opens the database without uringfs.
+posix_was_here() {
+  on_posix "$DRIVER" count "$D" "value=$VALUE" ${WAL_DIR:+"wal_dir=$WAL_DIR"} \
+    "$@" || true
+}
+
 # wait_until COMMAND...: tries it for ten seconds.
 wait_until() {
   for _ in $(seq 200); do

@@ -40,13 +40,16 @@ class Setup:
         """Where every user can reach it."""
         target = folder / "bin"
         target.mkdir()
-        for path in ("plugin/liburingfs.so", "src/tool/uringfs",
-                     "test/situations/situations_driver"):
+        for path in ("src/tool/uringfs", "test/situations/situations_driver"):
             source = args.build / path
             if not source.exists():
                 sys.exit(f"run.py: {source} was not built")
             shutil.copy2(source, target)
-        return Setup(args.fs, target / "liburingfs.so",
+        # liburingfs.so, and the module that it opens.
+        plugin = folder / "plugin"
+        shutil.copytree(args.build / "plugin", plugin,
+                        ignore=shutil.ignore_patterns("*.a", "CMakeFiles"))
+        return Setup(args.fs, plugin / "liburingfs.so",
                      target / "situations_driver", target / "uringfs")
 
 

@@ -49,7 +49,7 @@ class Change:
     is_copy: bool = False   # with nothing to tell a loss from a hasty copy
     counts: str = ""        # overrides the event's
     boot: str = ""          # overrides the event's
-    wal_dir: bool = False
+    wal_dir: str = ""       # its name, beside the database
     sizes: tuple = None     # None: the event's
 
 
@@ -75,8 +75,10 @@ def shutdown(place, flags):
 def full_disk(title, full):
     return Event(
         title, place=EXT4, put=f'"fill=$M/fill" full={full}',
-        live='free=$(stat -f -c "%a * %S" "$M")\n'
-             'fallocate -l $((free - (2 << 20))) "$M/fill"',
+        # What the database writes meanwhile takes some of it.
+        live='until free=$(stat -f -c "%a * %S" "$M") && '
+             'fallocate -l $((free - (2 << 20))) "$M/fill"; do\n'
+             '  rm -f "$M/fill"; sleep 0.1; done',
         sizes=("full",), after='rm -f "$M/fill"',
         may_end=ABORT if full == "log" else "",
         quick=("nothing", "fsgroup", "link-all", "cp"))
@@ -88,6 +90,9 @@ USE_COPY = 'detach "$M"; I=$I.copy; attach "$I" "$M"'
 EVENTS = {
     "kill": Event("kill -9"),
     "busy": Event("kill -9 while it puts", end="busy"),
+    "flush": Event("kill -9 after a flush", put="flush=1",
+                   sizes=("1m", "turns", "small"),
+                   quick=("nothing", "fsgroup", "cp", "wal-dir", "mv")),
     "exit": Event("exit() without close", end="exit"),
     "abort": Event("abort()", end="abort"),
     "full-log": full_disk(
@@ -116,8 +121,16 @@ ENDS = ("kill", "busy", "exit", "abort", "recovery")
 # After the others nothing of the newer life is left beside its log: what was
 # put over it is what there is.
 WITH_SIDE_FILE_LEFT = ("kill", "busy", "abort")
+# Half of the puts come behind what was done to the open database. Else its log
+# is perhaps no longer than it was then, and nobody can tell.
+LATER = ("kill", "abort")
+# RepairDB takes the same table twice, of which somebody left one.
+NOT_REPAIR = ("write", "ro", "secondary", "recover", "checkpoint")
 # With one log only: of several, RocksDB itself skips what an older one lacks.
 WITH_SIDE_FILE = ("1m", "turns")
+# RocksDB takes a cut at some places of large records for damage, and writes
+# something into the next log then.
+SHORT = ("short", "1m")
 
 CHANGES = {
     "nothing": Change("nothing"),
@@ -140,6 +153,12 @@ CHANGES = {
         "cp -al of the open database, before more puts",
         live='cp -al "$D" "$D.links"',
         events=ENDS + ("full-log", "full-flush")),
+    "tool-live": Change(
+        "`uringfs recover`, also with --accept and --discard, of the open "
+        "database",
+        live='for flag in "" --accept --discard; do\n'
+             '  "$TOOL" recover $flag "$D" > "$W/said" 2>&1 || true; done',
+        events=ENDS + ("full-flush",)),
     "cp-al": Change("cp -al, the copy is opened", f'{NEW}cp -al "$D" "$O"'),
     "cp": Change("cp -a, the copy is opened", f'{NEW}cp -a "$D" "$O"',
                  is_copy=True),
@@ -159,7 +178,15 @@ CHANGES = {
                     'O=$W/new; mv "$D" "$O"', place=EXT4, is_copy=True),
     "symlink": Change("opened by a symbolic link",
                       f'{NEW}ln -s "$D" "$O"'),
-    "wal-dir": Change("a wal_dir of its own", wal_dir=True),
+    "wal-dir": Change("a wal_dir of its own", wal_dir="wal"),
+    "wal-dir-mv": Change(
+        "a wal_dir of its own, renamed",
+        'mv "$WAL_DIR" "$P/to"; WAL_DIR=$P/to', wal_dir="wal"),
+    "wal-dir-odd": Change(
+        "a wal_dir with an odd name, opened by a relative path",
+        'cd "$P"; O=db WAL_DIR=./${WAL_DIR##*/}', wal_dir="w;a:l = #{}"),
+    "boot-id": Change("opened under another boot id (a container's)",
+                      boot="other", events=ENDS),
     "bind": Change("bind mount",
                    'O=$W/new; mkdir "$O"; mount --bind "$D" "$O"'),
     "loop": Change("another loop device", "change_loop", place=EXT4),
@@ -194,11 +221,75 @@ CHANGES = {
         "the same, on another machine", NEW,
         live='cp -a "$D" "$P/new"', counts="half", expected=OR_ERROR,
         events=WITH_SIDE_FILE_LEFT, boot="other"),
+    "stale": Change(
+        "a side file as the disk had it before, mounted again",
+        'old_sides "$D"; detach "$M"; attach "$I" "$M"', live="keep_sides",
+        place=EXT4, events=WITH_SIDE_FILE_LEFT, counts="synced"),
+    "stale-boot": Change(
+        "the same, in another boot", 'old_sides "$D"', live="keep_sides",
+        events=WITH_SIDE_FILE_LEFT, boot="other", counts="synced"),
+    "stale-put": Change(
+        "an older side file put in its place",
+        'old_sides "$D"', live="keep_sides", expected=OR_ERROR,
+        events=LATER, sizes=WITH_SIDE_FILE),
+    "cp-u": Change(
+        "cp -a of the open database, then cp -au, the copy is opened",
+        f'{NEW}cp -au "$D/." "$O"', live='cp -a "$D" "$P/new"',
+        expected=OR_ERROR, events=LATER, sizes=WITH_SIDE_FILE),
+    "cp-mixed": Change(
+        "the log of an earlier copy beside the side file",
+        f'{NEW}cp -a "$D" "$O"; cp -a "$D.half"/*.log "$O"',
+        live='cp -a "$D" "$D.half"', expected=OR_ERROR,
+        events=WITH_SIDE_FILE_LEFT, sizes=WITH_SIDE_FILE),
+    "cp-mixed-boot": Change(
+        "the same, on another machine",
+        f'{NEW}cp -a "$D" "$O"; cp -a "$D.half"/*.log "$O"',
+        live='cp -a "$D" "$D.half"', expected=OR_ERROR, boot="other",
+        events=WITH_SIDE_FILE_LEFT, sizes=WITH_SIDE_FILE,
+        counts="acknowledged"),
+    "posix": Change(
+        "opened without uringfs", "posix_was_here", expected=OR_ERROR,
+        events=WITH_SIDE_FILE_LEFT, sizes=SHORT),
+    "posix-links": Change(
+        "cp -al, then opened without uringfs",
+        'cp -al "$D" "$D.links"; posix_was_here', expected=OR_ERROR,
+        events=WITH_SIDE_FILE_LEFT, sizes=SHORT),
+    "posix-killed": Change(
+        "the same, and killed before it deletes the log",
+        "posix_was_here end=delete", expected=OR_ERROR,
+        ways=NOT_REPAIR, events=WITH_SIDE_FILE_LEFT, sizes=SHORT),
+    "posix-killed-wal-dir": Change(
+        "the same, with a wal_dir of its own",
+        "posix_was_here end=delete", expected=OR_ERROR,
+        ways=NOT_REPAIR, events=WITH_SIDE_FILE_LEFT, sizes=SHORT,
+        wal_dir="wal"),
+    "posix-killed-wal-dir-odd": Change(
+        "the same, with an odd name, opened by a relative path",
+        'posix_was_here end=delete; cd "$P"; O=db WAL_DIR=./${WAL_DIR##*/}',
+        expected=OR_ERROR, ways=NOT_REPAIR, events=WITH_SIDE_FILE_LEFT,
+        sizes=SHORT, wal_dir="w;a:l = #{}"),
+    "posix-killed-wal-dir-moved": Change(
+        "the same, moved, and the old one is there again",
+        'mv "$WAL_DIR" "$P/to"; mkdir "$WAL_DIR"; WAL_DIR=$P/to\n'
+        'cp -a "$D"/OPTIONS-* "$W/out"; posix_was_here end=delete\n'
+        'rm "$D"/OPTIONS-*; cp -a "$W"/out/OPTIONS-* "$D"',
+        expected=OR_ERROR, ways=NOT_REPAIR, events=WITH_SIDE_FILE_LEFT,
+        sizes=SHORT, wal_dir="wal"),
+    "posix-put-back": Change(
+        "opened without uringfs, and the log put back",
+        'mkdir "$D.log"; cp -a "$D"/*.log "$D.log"; posix_was_here; '
+        'cp -a "$D.log/." "$D"', expected=OR_ERROR,
+        ways=NOT_REPAIR, events=WITH_SIDE_FILE_LEFT, sizes=SHORT),
     "restore": Change(
         "an older checkpoint copied over it",
         'cp -a "$D.copy/." "$D"', put='"checkpoint=$D.good"',
         live='cp -a "$D.good" "$D.copy"',
         expected=OR_ERROR, events=WITH_SIDE_FILE_LEFT, sizes=WITH_SIDE_FILE),
+    "restore-logs": Change(
+        "an older backup restored, its logs kept",
+        'look on_uringfs restore "$D" "from=$W/backup" || true',
+        put='"backup=$W/backup"', events=WITH_SIDE_FILE_LEFT,
+        sizes=WITH_SIDE_FILE),
     "old-side": Change(
         "recovered, then an old side file put back",
         'recover "$D" || true; cp -a "$D.old/." "$D"',
@@ -233,6 +324,7 @@ SIZES = {
     "1m": (500, 2000, 0),
     "turns": (1250, 4000, 0),          # several turns of the ring
     "many": (1000, 1000, 128 << 10),   # several logs
+    "short": (20000, 100, 0),          # many records in a block
     "small": (40, 100, 0),             # too short for a side file
     "full": (4000, 4000, 0),           # half of them, and until it is full
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # layers.sh ROOT: who may include what. A room sees itself and the rooms to its
 # right: log -> ring, device, side -> base -> include/uringfs; recovery -> side;
-# rocksdb_wal -> base. The plugin sees the
-# public headers and RocksDB's; nothing else sees RocksDB but the programs of
+# rocksdb_wal -> base; read -> device. The plugin sees the public headers and
+# RocksDB's; nothing else sees RocksDB but the programs of
 # db_bench_ext. The judge there sees neither: it runs programs.
 set -euo pipefail
 cd -- "$1"
@@ -28,6 +28,7 @@ find include src plugin db_bench_ext test -type f \( -name '*.h' -o -name '*.cc'
     sees["base"] = "public base"
     sees["ring"] = "public base ring"
     sees["device"] = "public base device liburing"
+    sees["read"] = "public base device read"
     sees["rocksdb_wal"] = "public base rocksdb_wal"
     sees["side"] = "public base side"
     sees["recovery"] = "public base side recovery"
@@ -39,7 +40,7 @@ find include src plugin db_bench_ext test -type f \( -name '*.h' -o -name '*.cc'
     sees["bench"] = "public base ring device side log plugin rocksdb bench judge kit"
     sees["consumer"] = "public rocksdb"
     sees["power cut"] = "rocksdb test kit power cut"
-    sees["test"] = "public base ring device rocksdb_wal side recovery log liburing test kit"
+    sees["test"] = "public base ring device read rocksdb_wal side recovery log liburing test kit"
     sees["test plugin"] = "public base plugin rocksdb test kit"
   }
   function complain(message) {

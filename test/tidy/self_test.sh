@@ -25,14 +25,12 @@ clean_tree() {
   printf '#include <uringfs/public.h>\n#include <rocksdb/env.h>\n#include "p.h"\n' \
     >plugin/p.cc
   printf 'int register_uringfs(int);\n' >plugin/register.cc
-  for twin in mutex thread_annotations; do
-    printf 'class Twin {};\n' | guarded "BASE_${twin^^}" >src/base/$twin.h
-    printf 'class Twin {};\n' | guarded "PLUGIN_${twin^^}" >plugin/$twin.h
-  done
   printf '#include "db_bench_ext/judge/j.h"\n' >db_bench_ext/judge/j.cc
   printf '#include "gtest/gtest.h"\n#include "src/log/l.h"\n' >test/log/l_test.cc
   printf '%s\n' 'uringfs_SOURCES = p.cc register.cc' 'uringfs_HEADERS = p.cc' \
     'uringfs_FUNC = register_uringfs' >plugin/uringfs.mk
+  printf '| `src/log/l.cc` `L::include` | L::include |\n' >src/README.md
+  printf '// L::include\n' >>src/log/l.cc
 }
 guarded() { printf '#ifndef %s_H_\n#define %s_H_\n' "$1" "$1"; cat; echo '#endif'; }
 
@@ -57,7 +55,7 @@ refuses() {
   failures=$((failures + 1))
 }
 
-for check in layers limits plugin_mk twins headers_alone; do
+for check in layers limits plugin_mk one_byte headers_alone; do
   clean_tree
   if ! output=$(run $check 2>&1); then
     echo "$check refused a clean tree: $output"
@@ -110,9 +108,35 @@ refuses $l 'not in plugin/' plugin/uringfs.mk 'uringfs_SOURCES = gone.cc'
 refuses $l 'twice' plugin/uringfs.mk 'uringfs_SOURCES = p.cc'
 refuses $l 'defines nothing_here' plugin/uringfs.mk 'uringfs_FUNC = nothing_here'
 
-l=twins
-refuses $l 'not the same' plugin/mutex.h 'class Other {};'
-refuses $l 'not the same' src/base/thread_annotations.h 'class Other {};'
+l=one_byte
+refuses $l 'no file src/log/gone.cc' src/README.md '| `src/log/gone.cc` `L::include` |'
+refuses $l 'has no Gone' src/README.md '| `src/log/l.cc` `L::Gone` |'
+refuses $l 'has no M::include' src/README.md '| `src/log/l.cc` `M::include` |'
+
+# Two rooms, an archive each.
+archive() {
+  printf 'namespace uringfs { %s }\n' "$2" >"$work/$1.cc"
+  "$cxx" -c "$work/$1.cc" -o "$work/$1.o"
+  rm -f "$work/$1.a"
+  ar rc "$work/$1.a" "$work/$1.o"
+}
+twice() {
+  archive core "$1"
+  archive plugin "$2"
+  ! "$here/symbols.sh" "$work/core.a" "$work/plugin.a" >/dev/null
+}
+if twice 'int F() { return 1; }' 'int G() { return 1; }' ||
+  twice 'inline int F() { return 1; } int A() { return F(); }' \
+    'inline int F() { return 1; } int B() { return F(); }'; then
+  echo "symbols refused what is defined once"
+  failures=$((failures + 1))
+fi
+if ! twice 'int F() { return 1; }' 'int F() { return 2; }' ||
+  ! twice 'inline int F() { return 1; } int A() { return F(); }' \
+    'int F() { return 2; }'; then
+  echo "symbols accepted what is defined twice"
+  failures=$((failures + 1))
+fi
 
 l=headers_alone
 refuses $l 'stand alone' include/uringfs/alone.h 'inline std::string Name();'

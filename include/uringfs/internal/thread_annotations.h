@@ -2,12 +2,9 @@
 //
 // Which lock guards what, in words that clang checks (-Wthread-safety). Other
 // compilers see nothing.
-//
-// src/base and plugin, which is built without src, have twins of this header;
-// test/tidy/twins.sh sees to it that they stay the same.
 
-#ifndef URINGFS_BASE_THREAD_ANNOTATIONS_H_
-#define URINGFS_BASE_THREAD_ANNOTATIONS_H_
+#ifndef URINGFS_INTERNAL_THREAD_ANNOTATIONS_H_
+#define URINGFS_INTERNAL_THREAD_ANNOTATIONS_H_
 
 #if defined(__clang__)
 #define URINGFS_THREAD_ANNOTATION(x) __attribute__((x))
@@ -56,8 +53,12 @@
 #define URINGFS_ASSERT_SHARED_CAPABILITY() \
   URINGFS_THREAD_ANNOTATION(assert_shared_capability())
 
+// Of a function that returns a lock, so that others can name it.
+#define URINGFS_RETURN_CAPABILITY(lock) \
+  URINGFS_THREAD_ANNOTATION(lock_returned(lock))
+
 // Of a function that is right in a way the analysis cannot see. Say which.
 #define URINGFS_NO_THREAD_SAFETY_ANALYSIS \
   URINGFS_THREAD_ANNOTATION(no_thread_safety_analysis)
 
-#endif  // URINGFS_BASE_THREAD_ANNOTATIONS_H_
+#endif  // URINGFS_INTERNAL_THREAD_ANNOTATIONS_H_

@@ -2,18 +2,15 @@
 //
 // The mutex of the standard library, in a form that clang can check. No more
 // than that, at no cost.
-//
-// src/base and plugin, which is built without src, have twins of this header;
-// test/tidy/twins.sh sees to it that they stay the same.
 
-#ifndef URINGFS_BASE_MUTEX_H_
-#define URINGFS_BASE_MUTEX_H_
+#ifndef URINGFS_INTERNAL_MUTEX_H_
+#define URINGFS_INTERNAL_MUTEX_H_
 
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 
-#include "src/base/thread_annotations.h"
+#include "uringfs/internal/thread_annotations.h"
 
 namespace uringfs {
 
@@ -88,4 +85,4 @@ class CondVar {
 
 }  // namespace uringfs
 
-#endif  // URINGFS_BASE_MUTEX_H_
+#endif  // URINGFS_INTERNAL_MUTEX_H_
