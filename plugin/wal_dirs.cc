@@ -21,6 +21,14 @@ bool HasWals(const std::vector<std::string>& names) {
   });
 }
 
+// In one spelling, whatever the program's, and wherever it goes meanwhile.
+std::string NameOf(const std::string& directory) {
+  std::error_code error;
+  const std::filesystem::path name =
+      std::filesystem::weakly_canonical(directory, error);
+  return error ? directory : name.string();
+}
+
 bool IsSame(const std::string& directory, const std::string& other) {
   std::error_code error;
   return std::filesystem::equivalent(directory, other, error);
@@ -67,11 +75,11 @@ void WalDirs::Begin(const std::string& database, bool has_lock) {
 }
 
 void WalDirs::Locks(const std::string& path) {
-  Begin(DirectoryOf(path), /*has_lock=*/true);
+  Begin(NameOf(DirectoryOf(path)), /*has_lock=*/true);
 }
 
 void WalDirs::ReadsCurrent(const std::string& path) {
-  const std::string database = DirectoryOf(path);
+  const std::string database = NameOf(DirectoryOf(path));
   const Opening* const opening = Current();
   // Who has the lock reads it too.
   if (opening == nullptr || opening->database != database) {
@@ -104,12 +112,13 @@ void WalDirs::Lists(const std::string& directory,
   if (!HasWals(names)) {
     return;
   }
-  opening->listed.insert(directory);
+  const std::string name = NameOf(directory);
+  opening->listed.insert(name);
   const MutexLock lock(&mutex_);
   if (opening->has_lock) {
-    database_of_[directory] = opening->database;
+    database_of_[name] = opening->database;
   } else {
-    database_of_.emplace(directory, opening->database);
+    database_of_.emplace(name, opening->database);
   }
 }
 
@@ -118,7 +127,7 @@ void WalDirs::Lists(const std::string& directory,
 // looked at each time; it takes a side file, and a directory that nobody has
 // opened, to come there.
 const LogFormat& WalDirs::FormatOf(const std::string& path) const {
-  const std::string directory = DirectoryOf(path);
+  const std::string directory = NameOf(DirectoryOf(path));
   if (HasDatabase(directory)) {
     return RocksDbWal();
   }
@@ -128,7 +137,8 @@ const LogFormat& WalDirs::FormatOf(const std::string& path) const {
     return *formats_.at(opening->database);
   }
   const auto in_use = database_of_.find(directory);
-  if (in_use != database_of_.end()) {
+  // One that is gone by now tells nothing.
+  if (in_use != database_of_.end() && HasDatabase(in_use->second)) {
     return *formats_.at(in_use->second);
   }
   for (const auto& [database, format] : formats_) {

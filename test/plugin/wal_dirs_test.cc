@@ -194,6 +194,36 @@ TEST_F(WalDirsTest, WhoOpensADatabaseGoesByThat) {
   EXPECT_FALSE(is_passed_elsewhere());
 }
 
+// A service may open by a link, and a tool in it by another path.
+TEST_F(WalDirsTest, WhateverItIsCalled) {
+  MakeDatabase(db_);
+  RemoveOptions(db_);
+  const std::string link = dir_.File("link");
+  std::filesystem::create_directory_symlink(dir_.path(), link);
+  Open(&dirs_, link + "/db", /*has_lock=*/true);
+  dirs_.Lists(link + "/wal:1/", {"000001.log"});
+  dirs_.MakesWalOrUnlocks();
+  // The link may show elsewhere afterwards.
+  std::filesystem::remove(link);
+  EXPECT_TRUE(IsPassed(log_));
+  EXPECT_TRUE(IsPassed(dir_.File("db/../wal:1/000001.log")));
+}
+
+TEST_F(WalDirsTest, ADatabaseThatIsGoneTellsNothing) {
+  MakeDatabase(db_, wal_dir_);
+  const std::string other = dir_.File("other");
+  MakeDatabase(other);
+  Open(&dirs_, other, /*has_lock=*/true);
+  dirs_.Lists(wal_dir_, {"000001.log"});
+  dirs_.MakesWalOrUnlocks();
+  std::filesystem::remove_all(other);
+  // Then it is that of the one that names it.
+  EXPECT_FALSE(IsPassed(log_));
+  dirs_.Locks(db_ + "/LOCK");
+  dirs_.MakesWalOrUnlocks();
+  EXPECT_TRUE(IsPassed(log_));
+}
+
 TEST_F(WalDirsTest, ADirectoryThatTheOptionsNameIsFoundWithAnyPath) {
   MakeDatabase(db_, wal_dir_);
   EXPECT_TRUE(NamesAsWalDir(db_, wal_dir_)) << NamedWalDir(db_);
