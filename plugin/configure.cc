@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "file_system.h"
+#include "live_file.h"
 
 namespace uringfs {
 namespace {
@@ -129,6 +130,23 @@ rdb::Status NewUringFileSystemFromUri(const std::string& uri,
 std::string UringFsStatistics(const rdb::FileSystem& fs) {
   const auto* ours = fs.CheckedCast<UringFileSystem>();
   return ours != nullptr ? ours->Totals().ToString() : "";
+}
+
+std::vector<UringFsWal> UringFsWals(const rdb::FileSystem& fs) {
+  std::vector<UringFsWal> wals;
+  const auto* ours = fs.CheckedCast<UringFileSystem>();
+  if (ours != nullptr) {
+    for (const auto& file : LiveFiles::OfProcess().OpenWals(ours->stats())) {
+      UringFsWal& wal = wals.emplace_back();
+      const LogStore& log = *file->log();
+      wal.path = log.path();
+      // In this order: each only grows.
+      wal.stable = log.hi_stable();
+      wal.flushed = log.hi_flushed();
+      wal.size = log.size();
+    }
+  }
+  return wals;
 }
 
 }  // namespace uringfs

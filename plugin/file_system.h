@@ -44,6 +44,7 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   rdb::Status CheckBase() const;
   std::shared_ptr<rdb::FileSystem> base() const { return target_; }
   FsTotals Totals() const { return stats_->Totals(); }
+  const FsStats* stats() const { return stats_.get(); }
 
   // The only place that makes files of ours.
   rdb::IOStatus NewWritableFile(const std::string& path,

@@ -21,8 +21,9 @@ constexpr uint64_t kMiB = 1024 * kKiB;
 
 // How the value of an option is written and stored.
 enum class Kind : uint8_t {
-  kPowerOfTwo,  // a number of bytes, a power of two; shown with K, M or G
-  kCount,       // a number
+  kPowerOfTwo,    // a number of bytes, a power of two; shown with K, M or G
+  kCount,         // a number
+  kMilliseconds,  // a number, of milliseconds unless "s" or "ms" follows
   kRingHome,
   kDirectIo,
   kIoEngine,
@@ -53,10 +54,14 @@ constexpr Option kTable[] = {
     {"wal_ring_after_bytes", Kind::kCount,
      &UringFsOptions::wal_ring_after_bytes, 0, 4 * kMiB,
      "length up to which a log does without that file"},
-    {"wal_drain_within", Kind::kCount, &UringFsOptions::wal_drain_within, 0,
-     60000,
-     "milliseconds after which what was flushed has left that file; 0: as long "
-     "as the log is written to, its tail may stay there"},
+    {"wal_drain_within", Kind::kMilliseconds, &UringFsOptions::wal_drain_within,
+     0, 60000,
+     "after that time what was flushed has left that file; 0: as long as the "
+     "log is written to, its tail may stay there"},
+    {"wal_durable_within", Kind::kMilliseconds,
+     &UringFsOptions::wal_durable_within, 0, 60000,
+     "after that time what was flushed survives power loss, though nobody "
+     "syncs; at least 4ms, or 0: only what is synced"},
     {"wal_preextend", Kind::kPreextend, nullptr, 0, 0,
      "zeros ahead of a synced log's tail, so that a sync is an overwrite"},
     {"wal_preextend_bytes", Kind::kPowerOfTwo,
@@ -151,6 +156,9 @@ std::string Range(const Option& option) {
     case Kind::kCount:
       return "a number from " + std::to_string(option.low) + " to " +
              std::to_string(option.high);
+    case Kind::kMilliseconds:
+      return "a time from " + std::to_string(option.low) + "ms to " +
+             std::to_string(option.high) + "ms";
     case Kind::kRingHome:
       return ListNames(kRingHomeNames);
     case Kind::kDirectIo:
@@ -175,6 +183,8 @@ std::string FormatValue(const Option& option, const UringFsOptions& options) {
       return FormatSize(options.*option.number);
     case Kind::kCount:
       return std::to_string(options.*option.number);
+    case Kind::kMilliseconds:
+      return std::to_string(options.*option.number) + "ms";
     case Kind::kRingHome:
       return FormatName(kRingHomeNames, options.wal_ring);
     case Kind::kDirectIo:
@@ -223,6 +233,27 @@ bool ParseNumber(const std::string& text, uint64_t* number) {
   return at == text.size();
 }
 
+bool HasEnd(const std::string& text, std::string_view end) {
+  return text.size() > end.size() &&
+         text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// Digits, and perhaps "ms" or "s".
+bool ParseMilliseconds(const std::string& text, uint64_t* number) {
+  const bool is_in_ms = HasEnd(text, "ms");
+  const bool is_in_s = !is_in_ms && HasEnd(text, "s");
+  const std::string digits = text.substr(0, text.size() - (is_in_ms  ? 2
+                                                           : is_in_s ? 1
+                                                                     : 0));
+  if (digits.find_first_not_of("0123456789") != std::string::npos ||
+      !ParseNumber(digits, number) ||
+      *number > std::numeric_limits<uint32_t>::max()) {
+    return false;
+  }
+  *number *= is_in_s ? 1000 : 1;
+  return true;
+}
+
 bool InRange(const Option& option, uint64_t value) {
   return value >= option.low && value <= option.high &&
          (option.kind != Kind::kPowerOfTwo || (value & (value - 1)) == 0);
@@ -246,6 +277,12 @@ bool SetValue(const Option& option, const std::string& text,
     case Kind::kPowerOfTwo:
     case Kind::kCount:
       if (!ParseNumber(text, &number) || !InRange(option, number)) {
+        return false;
+      }
+      options->*option.number = static_cast<uint32_t>(number);
+      return true;
+    case Kind::kMilliseconds:
+      if (!ParseMilliseconds(text, &number) || !InRange(option, number)) {
         return false;
       }
       options->*option.number = static_cast<uint32_t>(number);
@@ -331,6 +368,7 @@ LogOptions WalLogOptions(const UringFsOptions& options) {
   log.ring_home = options.wal_ring;
   log.shared_ring_after_bytes = options.wal_ring_after_bytes;
   log.drain_within_ms = options.wal_drain_within;
+  log.durable_within_ms = options.wal_durable_within;
   log.max_extend_bytes = options.wal_preextend == WalPreextend::kOff
                              ? 0
                              : options.wal_preextend_bytes;

@@ -79,6 +79,8 @@ void Add(const LogStats& from, LogStats* to) {
   to->extended_bytes += from.extended_bytes;
   to->stable_advances += from.stable_advances;
   to->space_waits += from.space_waits;
+  to->late_syncs += from.late_syncs;
+  to->max_unstable_us = std::max(to->max_unstable_us, from.max_unstable_us);
 }
 
 void AppendToken(const std::string& key, uint64_t value, std::string* text) {
@@ -102,6 +104,8 @@ void AppendKindLine(const std::string& kind, const KindTotals& totals,
   AppendToken(kind + "_extended_bytes", log.extended_bytes, text);
   AppendToken(kind + "_stable_advances", log.stable_advances, text);
   AppendToken(kind + "_space_waits", log.space_waits, text);
+  AppendToken(kind + "_late_syncs", log.late_syncs, text);
+  AppendToken(kind + "_max_unstable_us", log.max_unstable_us, text);
   text->append("\n");
 }
 

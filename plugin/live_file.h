@@ -123,6 +123,8 @@ class LiveFiles {
 
   // Whether any WAL is open. Costs a load.
   bool has_wals() const { return wals_.load(std::memory_order_seq_cst) > 0; }
+  // WALs that are open and were made for `owner`, or for anybody if it is null.
+  std::vector<std::shared_ptr<LiveFile>> OpenWals(const FsStats* owner) const;
   // WALs that were made for `owner`, or all, and of each pair of calls are in
   // the answer of one: see LiveFile::IsFirstToSettle.
   std::vector<std::shared_ptr<LiveFile>> WalsToSettle(
@@ -137,8 +139,6 @@ class LiveFiles {
  private:
   using Identity = std::pair<uint64_t, uint64_t>;  // device, inode
 
-  // WALs that are open and were made for `owner`, or for anybody if it is null.
-  std::vector<std::shared_ptr<LiveFile>> OpenWals(const FsStats* owner) const;
   std::vector<std::shared_ptr<LiveFile>> FilesBeside(
       const std::string& path) const;
   void Insert(const std::shared_ptr<LiveFile>& file) URINGFS_REQUIRES(mutex_);

@@ -4,7 +4,9 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "base_file.h"
@@ -84,6 +86,33 @@ void LeaveEarlierWals(const std::string& path, DatabaseLogs* logs) {
   }
 }
 
+// Says in LOG that a WAL was not durable in time: the first time, and whenever
+// that has happened twice as often since. THREADS: any.
+class LateSyncs {
+ public:
+  LateSyncs(std::shared_ptr<DatabaseLogs> logs, uint32_t within_ms)
+      : logs_(std::move(logs)), within_ms_(within_ms) {}
+
+  void Look(const LogStore& log) {
+    const uint64_t late = log.stats().late_syncs;
+    uint64_t said = said_.load(std::memory_order_relaxed);
+    if (late == 0 || late < 2 * said ||
+        !said_.compare_exchange_strong(said, late, std::memory_order_relaxed)) {
+      return;
+    }
+    logs_->Write(DirectoryOf(log.path()), rdb::InfoLogLevel::WARN_LEVEL,
+                 "the disk is too slow: so far " + std::to_string(late) +
+                     " times writes to " + log.path() +
+                     " were durable later than wal_durable_within=" +
+                     std::to_string(within_ms_) + "ms");
+  }
+
+ private:
+  const std::shared_ptr<DatabaseLogs> logs_;
+  const uint32_t within_ms_;
+  std::atomic<uint64_t> said_{0};  // relaxed: nothing else is known by it
+};
+
 }  // namespace
 
 rdb::IOStatus UringFileSystem::NewWritableFile(
@@ -140,13 +169,20 @@ rdb::IOStatus UringFileSystem::NewLog(
   const IoChoice choice = live->log()->io_choice();
   const bool leaves_cache_empty =
       kind == FileKind::kData && choice.uses_direct_io;
-  std::function<void()> before_first;
+  UringWritableFile::Hooks hooks;
   if (kind == FileKind::kWal && MayBeAhead(options)) {
     // Its predecessor goes on until then.
-    before_first = [logs = logs_, path] { LeaveEarlierWals(path, logs.get()); };
+    hooks.before_first = [logs = logs_, path] {
+      LeaveEarlierWals(path, logs.get());
+    };
+  }
+  if (log_options.durable_within_ms > 0) {
+    hooks.after_flush = [late = std::make_shared<LateSyncs>(
+                             logs_, log_options.durable_within_ms),
+                         log = live->log()] { late->Look(*log); };
   }
   result->reset(new UringWritableFile(std::move(live), options,
-                                      std::move(before_first),
+                                      std::move(hooks),
                                       leaves_cache_empty ? demand_ : nullptr));
   return rdb::IOStatus::OK();
 }

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace uringfs {
 
@@ -65,6 +66,10 @@ struct UringFsOptions {
   // After so many milliseconds at most what was flushed has left that file for
   // the WAL; 0: as long as the WAL is written to, its tail may stay there.
   uint32_t wal_drain_within = 20;
+  // After so many milliseconds at most what was flushed is durable, though
+  // nobody syncs, if the disk keeps up: 4 or more; 0: only what is synced. The
+  // LOG and `wal_late_syncs` in the statistics say when it did not.
+  uint32_t wal_durable_within = 0;
   // Zeros ahead of a WAL that is synced again and again.
   WalPreextend wal_preextend = WalPreextend::kAuto;
   uint32_t wal_preextend_bytes = 4 * 1024 * 1024;
@@ -103,6 +108,19 @@ ROCKSDB_NAMESPACE::Status NewUringFileSystem(
 // What `fs` has done so far, open files included: a block of text of
 // `key=value` tokens. Empty if `fs` is not one of ours.
 std::string UringFsStatistics(const ROCKSDB_NAMESPACE::FileSystem& fs);
+
+// How far a WAL that is open for writing has come: bytes from its begin, as
+// LogStore has them. Each is at least the next.
+struct UringFsWal {
+  std::string path;      // that it was opened with
+  uint64_t size = 0;     // appended
+  uint64_t flushed = 0;  // survives the process
+  uint64_t stable = 0;   // survives power loss
+};
+
+// The WALs of `fs` that are open, in any order; none if it is not one of ours.
+// THREADS: any.
+std::vector<UringFsWal> UringFsWals(const ROCKSDB_NAMESPACE::FileSystem& fs);
 
 }  // namespace uringfs
 

@@ -20,11 +20,11 @@ static_assert(rdb::Env::WLTH_NOT_SET == RWH_WRITE_LIFE_NOT_SET &&
 
 UringWritableFile::UringWritableFile(std::shared_ptr<LiveFile> live,
                                      const rdb::FileOptions& options,
-                                     std::function<void()> before_first,
+                                     Hooks hooks,
                                      std::shared_ptr<CacheDemand> demand)
     : rdb::FSWritableFile(options),
       live_(std::move(live)),
-      before_first_(std::move(before_first)),
+      hooks_(std::move(hooks)),
       demand_(std::move(demand)),
       takes_crc32c_(options.handoff_checksum_type ==
                     rdb::ChecksumType::kCRC32c),
@@ -44,6 +44,9 @@ UringWritableFile::~UringWritableFile() {
 }
 
 Status UringWritableFile::CloseOnce() {
+  if (hooks_.after_flush) {
+    hooks_.after_flush();
+  }
   Status status = live_->Close();
   LiveFiles::OfProcess().Remove(*live_);
   if (const auto demand = std::exchange(demand_, nullptr);
@@ -55,8 +58,8 @@ Status UringWritableFile::CloseOnce() {
 }
 
 void UringWritableFile::BeforeAppend() {
-  if (before_first_) {
-    std::exchange(before_first_, nullptr)();
+  if (hooks_.before_first) {
+    std::exchange(hooks_.before_first, nullptr)();
   }
 }
 
@@ -101,7 +104,11 @@ rdb::IOStatus UringWritableFile::Flush(const rdb::IOOptions&,
     // Full buffers are on their way already.
     return ToIOStatus(live_->log()->error());
   }
-  return ToIOStatus(live_->log()->Flush());
+  const Status status = live_->log()->Flush();
+  if (hooks_.after_flush) {
+    hooks_.after_flush();
+  }
+  return ToIOStatus(status);
 }
 
 rdb::IOStatus UringWritableFile::Sync(const rdb::IOOptions&,

@@ -24,11 +24,14 @@ namespace uringfs {
 class UringWritableFile : public rdb::FSWritableFile {
  public:
   // ENSURES: the file is found by its path until it is closed.
-  // `before_first`, if any, is called before the first bytes are appended.
+  // What somebody wants to be called; each may be empty.
+  struct Hooks {
+    std::function<void()> before_first;  // before the first bytes are appended
+    std::function<void()> after_flush;   // and before it is closed
+  };
   // `demand` hears of its being closed; null: nobody does.
   UringWritableFile(std::shared_ptr<LiveFile> live,
-                    const rdb::FileOptions& options,
-                    std::function<void()> before_first,
+                    const rdb::FileOptions& options, Hooks hooks,
                     std::shared_ptr<CacheDemand> demand);
   // Does all of Close: several of RocksDB's paths never call it.
   ~UringWritableFile() override;
@@ -81,7 +84,7 @@ class UringWritableFile : public rdb::FSWritableFile {
   void BeforeAppend();
 
   const std::shared_ptr<LiveFile> live_;
-  std::function<void()> before_first_;   // empty behind the first append
+  Hooks hooks_;                          // the first: empty behind its call
   std::shared_ptr<CacheDemand> demand_;  // null behind Close
   // The only kind RocksDB hands over so far.
   const bool takes_crc32c_;

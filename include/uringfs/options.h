@@ -77,6 +77,12 @@ struct LogOptions {
   // all the time has its full buffers written only. At most 60000.
   uint32_t drain_within_ms = 20;
 
+  // For a serialised log: what was flushed is durable no later than this many
+  // milliseconds afterwards, if the device keeps up, whether anybody syncs or
+  // not. A second background thread sees to that; LogStats::late_syncs counts
+  // the times when it was too late. From 4 to 60000; 0: only what is synced.
+  uint32_t durable_within_ms = 0;
+
   // For a serialised log with a shared ring that is synced again and again:
   // zeros are written ahead of its tail by the background thread, so that a
   // sync changes no metadata and costs no commit of the file system's journal.

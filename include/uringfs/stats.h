@@ -22,6 +22,12 @@ struct LogStats {
   uint64_t extensions = 0;       // counter: times zeros were written ahead
   uint64_t extended_bytes = 0;   // counter: bytes of those
   uint64_t space_waits = 0;      // counter: waits for a free buffer
+  // Counter: syncs in the background behind which something may have been
+  // durable later than LogOptions::durable_within_ms.
+  uint64_t late_syncs = 0;
+  // With that option: the longest time, in microseconds, for which something
+  // that was flushed may not have been durable.
+  uint64_t max_unstable_us = 0;
 };
 
 }  // namespace uringfs

@@ -17,6 +17,7 @@ constexpr uint64_t kMaxRingBytes = 1ull << 30;
 constexpr uint32_t kMaxAheadBytes = 16 * 1024 * 1024;
 constexpr uint32_t kMaxWritesInFlight = 64;
 constexpr uint32_t kMaxDrainWithinMs = 60000;
+constexpr uint32_t kMinDurableWithinMs = 4;
 
 Status OutOfRange(const char* field, uint64_t value, const char* range) {
   return Status::InvalidArgument(std::string(field) + " = " +
@@ -51,6 +52,16 @@ Status LogOptions::Validate() const {
   }
   if (drain_within_ms > kMaxDrainWithinMs) {
     return OutOfRange("drain_within_ms", drain_within_ms, "at most 60000");
+  }
+  if (durable_within_ms != 0 && (durable_within_ms < kMinDurableWithinMs ||
+                                 durable_within_ms > kMaxDrainWithinMs)) {
+    return OutOfRange("durable_within_ms", durable_within_ms,
+                      "0, or from 4 to 60000");
+  }
+  if (durable_within_ms != 0 && write_mode != WriteMode::kSerialised) {
+    return Status::InvalidArgument(
+        "durable_within_ms: only for write_mode kSerialised, where the file is "
+        "a prefix of the stream");
   }
   if (cached_bytes > kMaxRingBytes) {
     return OutOfRange("cached_bytes", cached_bytes, "at most 1 GiB");

@@ -121,6 +121,39 @@ int PosixFile::Sync() const {
   return ErrnoOf(Uninterrupted([&] { return ::fsync(fd_); }));
 }
 
+Status SyncDirectoryOf(const std::string& path) {
+  const std::string directory = DirectoryPrefixOf(path);
+  PosixFile names;
+  int error = names.Open(directory, O_RDONLY | O_DIRECTORY);
+  error = error == 0 ? names.Sync() : error;
+  return error == 0 ? Status::Ok()
+                    : Status::FromErrno(error, "fsync", directory);
+}
+
+namespace {
+
+// Of an open file description, as flock's; but the two do not know each other.
+struct flock FirstByte(short type) {
+  struct flock lock = {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_len = 1;
+  return lock;
+}
+
+}  // namespace
+
+int PosixFile::SetNotice() const {
+  struct flock lock = FirstByte(F_RDLCK);
+  return ErrnoOf(
+      Uninterrupted([&] { return ::fcntl(fd_, F_OFD_SETLK, &lock); }));
+}
+
+bool PosixFile::HasNotice() const {
+  struct flock lock = FirstByte(F_WRLCK);
+  return ::fcntl(fd_, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
 int PosixFile::TryLock(int operation) const {
   return ErrnoOf(
       Uninterrupted([&] { return ::flock(fd_, operation | LOCK_NB); }));

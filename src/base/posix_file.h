@@ -18,6 +18,7 @@
 #include <string>
 
 #include "uringfs/log_format.h"
+#include "uringfs/status.h"
 
 namespace uringfs {
 
@@ -30,6 +31,10 @@ inline std::string DirectoryPrefixOf(const std::string& path) {
   const size_t slash = path.find_last_of('/');
   return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
 }
+
+// Makes the names in the directory of `path` durable. Errors: those of opening
+// and of fsync.
+Status SyncDirectoryOf(const std::string& path);
 
 class PosixFile final : public ByteSource {
  public:
@@ -52,6 +57,11 @@ class PosixFile final : public ByteSource {
   // `operation` is LOCK_SH or LOCK_EX. EWOULDBLOCK if another descriptor
   // stands in the way. The lock goes with this descriptor.
   int TryLock(int operation) const;
+  // Another lock, of the file's first byte: any number of descriptors may set
+  // it, until they are closed. EWOULDBLOCK never. Whether another one has it;
+  // false where there is no such lock.
+  int SetNotice() const;
+  bool HasNotice() const;
 
  private:
   int fd_ = -1;

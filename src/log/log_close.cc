@@ -30,15 +30,20 @@ Status LogEngine::Close() {
   if (IsForeign()) {
     return state_.CheckUsable();
   }
-  Drainer* drainer = nullptr;
+  Ticker* drainer = nullptr;
+  Ticker* syncer = nullptr;
   {
     const ExclusiveLock lock(&restart_mutex_);
     StopGrowing();
     std::swap(drainer, drainer_);
+    std::swap(syncer, syncer_);
   }
+  // Outside the lock, which they may be waiting for.
   if (drainer != nullptr) {
-    // Outside the lock, which it may be waiting for.
-    drainer->Remove(this);
+    drainer->Remove(&drain_look_);
+  }
+  if (syncer != nullptr) {
+    syncer->Remove(&sync_look_);
   }
   const ExclusiveLock lock(&restart_mutex_);
   // An error is sticky and comes back below.

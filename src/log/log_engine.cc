@@ -21,6 +21,9 @@ Status LogEngine::OpenOn(
   std::unique_ptr<LogEngine> made(
       new LogEngine(std::move(parts), path, options));
   Status status = made->RestartAt(made->writes_.FlusherOfNewLog(), size, size);
+  if (status.ok()) {
+    status = made->StartSyncs();
+  }
   if (status.ok() && made->side_ != nullptr) {
     made->StartDrain();
   }
@@ -51,9 +54,12 @@ LogEngine::LogEngine(LogParts parts, const std::string& path,
              options.write_mode, &state_),
       zeros_(options, device_.get(), &writes_, &syncs_),
       is_small_(parts.starts_small),
-      is_drained_by_hand_(parts.is_drained_by_hand),
-      schedule_(std::chrono::milliseconds(options.drain_within_ms),
-                Drainer::kTick) {
+      is_ticked_by_hand_(parts.is_ticked_by_hand),
+      drain_look_([this](const Ticker::Tick& tick) { return DrainTick(tick); }),
+      sync_look_([this](const Ticker::Tick& tick) { return SyncTick(tick); }),
+      drain_schedule_(std::chrono::milliseconds(options.drain_within_ms),
+                      Ticker::kDrainTick),
+      sync_schedule_(std::chrono::milliseconds(options.durable_within_ms)) {
   Flusher* const flusher = writes_.FlusherOfNewLog();
   flusher->SetSide(side_.get());
   flusher->SetCached(parts.starts_small);
@@ -68,16 +74,29 @@ LogEngine::LogEngine(LogParts parts, const std::string& path,
 // Without the thread an idle log keeps its last bytes in the ring, where they
 // are as safe, until it is synced, closed or recovered.
 void LogEngine::StartDrain() {
-  if (is_drained_by_hand_) {
+  if (is_ticked_by_hand_) {
     return;
   }
-  Drainer& drainer = Drainer::OfProcess();
-  const Status status = drainer.Add(this);
+  Ticker& drainer = Ticker::ForDrains();
+  const Status status = drainer.Add(&drain_look_);
   if (status.ok()) {
     drainer_ = &drainer;
   } else {
     ring_reason_ = "no background drain: " + status.ToString();
   }
+}
+
+// Without the thread nothing would hold the promise: an error.
+Status LogEngine::StartSyncs() {
+  if (options_.durable_within_ms == 0 || is_ticked_by_hand_) {
+    return Status::Ok();
+  }
+  Ticker& syncer = Ticker::ForSyncs();
+  Status status = syncer.Add(&sync_look_);
+  if (status.ok()) {
+    syncer_ = &syncer;
+  }
+  return status;
 }
 
 char* LogEngine::RingMemory() const {
@@ -209,9 +228,7 @@ uint64_t LogEngine::hi_flushed() const {
     return written;
   }
   const SharedLock lock(&restart_mutex_);
-  return side_ == nullptr
-             ? written
-             : std::max(written, std::min(side_->filled(), state_.abandoned()));
+  return FlushedEnd();
 }
 
 uint64_t LogEngine::hi_stable() const {
@@ -254,6 +271,8 @@ LogStats LogEngine::stats() const {
   stats.flushes = read(counters_.flushes);
   stats.syncs = read(counters_.syncs);
   stats.space_waits = read(counters_.space_waits);
+  stats.late_syncs = read(counters_.late_syncs);
+  stats.max_unstable_us = read(counters_.max_unstable_us);
   stats.device_writes = read(writes_.counters().writes);
   stats.device_bytes = read(writes_.counters().bytes);
   stats.device_flushes = read(syncs_.counters().device_flushes);

@@ -3,10 +3,10 @@
 // LogEngine: the body of LogStore, whose header has the contract of each call.
 // It puts together what has one job each: the ring, WritePath (ring to file),
 // SyncPath (what is durable), ZerosAhead, LogState (errors and the end), and
-// with a shared ring the SideFile and the Drainer.
+// with a shared ring the SideFile.
 //
 // With a shared ring Flush only publishes how far the stream is filled; the
-// drainer, and whoever syncs or closes, writes it out.
+// draining thread, and whoever syncs or closes, writes it out.
 //
 // It has more methods than other classes: LogStore has one for each thing that
 // users do with a log, and each of them is a few lines over the parts.
@@ -25,9 +25,10 @@
 #include "src/base/shared_mutex.h"
 #include "src/device/open_device.h"
 #include "src/log/drain_schedule.h"
-#include "src/log/drainer.h"
 #include "src/log/log_state.h"
 #include "src/log/sync_path.h"
+#include "src/log/sync_schedule.h"
+#include "src/log/ticker.h"
 #include "src/log/workspace.h"
 #include "src/log/write_path.h"
 #include "src/log/zeros_ahead.h"
@@ -51,11 +52,12 @@ struct LogParts {
   std::string ring_reason;     // why the ring is not shared though it should be
   bool starts_small = false;   // see log_grow.cc
   SyncProbe* probe = nullptr;  // null: the one of the device
-  // No thread looks after a shared ring: whoever made the log calls DrainTick.
-  bool is_drained_by_hand = false;
+  // No thread looks after the log: whoever made it calls DrainTick and
+  // SyncTick.
+  bool is_ticked_by_hand = false;
 };
 
-class LogEngine final : public Drainable {
+class LogEngine final {
  public:
   static Status Open(const std::string& path, const LogOptions& options,
                      std::unique_ptr<LogEngine>* engine);
@@ -65,7 +67,7 @@ class LogEngine final : public Drainable {
                        const LogOptions& options,
                        std::unique_ptr<LogEngine>* engine);
 
-  ~LogEngine() override;
+  ~LogEngine();
   LogEngine(const LogEngine&) = delete;
   LogEngine& operator=(const LogEngine&) = delete;
 
@@ -102,8 +104,9 @@ class LogEngine final : public Drainable {
   // For Reservation.
   void Leave(const ClaimPart& part);
 
-  // For the drainer.
-  bool DrainTick(std::chrono::steady_clock::time_point now) override;
+  // For the background threads. False: nothing is left to be done.
+  bool DrainTick(const Ticker::Tick& tick);
+  bool SyncTick(const Ticker::Tick& tick);
 
  private:
   LogEngine(LogParts parts, const std::string& path, const LogOptions& options);
@@ -120,6 +123,9 @@ class LogEngine final : public Drainable {
   // log_publish.cc
   bool IsFilled(uint64_t known, uint64_t offset) const;
   bool TryPublish(uint64_t offset) URINGFS_REQUIRES_SHARED(restart_mutex_);
+  Status MakeNameDurable();
+  void NoteUnstable(std::chrono::nanoseconds waited);
+  uint64_t FlushedEnd() const URINGFS_REQUIRES_SHARED(restart_mutex_);
   Status PublishTo(uint64_t offset) URINGFS_REQUIRES_SHARED(restart_mutex_);
   Status WriteOutTo(uint64_t offset) URINGFS_REQUIRES_SHARED(restart_mutex_);
   bool IsPublishedOnly() const URINGFS_REQUIRES_SHARED(restart_mutex_);
@@ -156,6 +162,7 @@ class LogEngine final : public Drainable {
   // log_engine.cc
   char* RingMemory() const URINGFS_REQUIRES_SHARED(restart_mutex_);
   void StartDrain() URINGFS_REQUIRES(restart_mutex_, gate());
+  Status StartSyncs() URINGFS_REQUIRES(restart_mutex_);
   Status TruncateAlone(Flusher* flusher, uint64_t size)
       URINGFS_REQUIRES(restart_mutex_, gate());
   Status RestartAt(Flusher* flusher, uint64_t offset, uint64_t physical)
@@ -197,10 +204,17 @@ class LogEngine final : public Drainable {
   std::atomic<bool> flushes_to_file_{false};  // see LeaveSideFile
 
   // Null without a shared ring or without a thread.
-  Drainer* drainer_ URINGFS_GUARDED_BY(restart_mutex_) = nullptr;
-  const bool is_drained_by_hand_;
-  DrainSchedule schedule_;  // the drainer's
-  // The drainer's: what was published when the side file was touched last.
+  Ticker* drainer_ URINGFS_GUARDED_BY(restart_mutex_) = nullptr;
+  // Null unless flushed bytes are to be durable within a time.
+  Ticker* syncer_ URINGFS_GUARDED_BY(restart_mutex_) = nullptr;
+  const bool is_ticked_by_hand_;
+  const Ticker::Look drain_look_;
+  const Ticker::Look sync_look_;
+  DrainSchedule drain_schedule_;  // of the thread that drains
+  // Of the thread that syncs. The name of the file is durable, too.
+  SyncSchedule sync_schedule_;
+  bool is_name_durable_ = false;
+  // The first thread's: what was published when the side file was touched last.
   uint64_t touched_filled_ = 0;
   std::chrono::steady_clock::time_point touched_at_;
 
@@ -213,6 +227,8 @@ class LogEngine final : public Drainable {
     std::atomic<uint64_t> flushes{0};
     std::atomic<uint64_t> syncs{0};
     std::atomic<uint64_t> space_waits{0};
+    std::atomic<uint64_t> late_syncs{0};
+    std::atomic<uint64_t> max_unstable_us{0};
   };
   Counters counters_;
 };

@@ -1,12 +1,14 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
 // From the ring outwards: publishing it in the side file, writing it out,
-// syncing it, and what the drainer does in the background.
+// syncing it, and what is done in the background.
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <string>
 
+#include "src/base/posix_file.h"
 #include "src/log/backoff.h"
 #include "src/log/log_engine.h"
 
@@ -97,7 +99,13 @@ Status LogEngine::Flush() {
   }
   const SharedLock lock(&restart_mutex_);
   const uint64_t end = ClaimedEnd();
-  return IsPublishedOnly() ? PublishTo(end) : WriteOutTo(end);
+  status = IsPublishedOnly() ? PublishTo(end) : WriteOutTo(end);
+  if (syncer_ != nullptr) {
+    // For what was written; what was published is seen in any case.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    syncer_->WakeIfAsleep();
+  }
+  return status;
 }
 
 Status LogEngine::WriteOut() {
@@ -167,7 +175,7 @@ void LogEngine::TouchIfDue(std::chrono::steady_clock::time_point now,
   }
 }
 
-bool LogEngine::DrainTick(std::chrono::steady_clock::time_point now) {
+bool LogEngine::DrainTick(const Ticker::Tick& tick) {
   if (!restart_mutex_.TryLockShared()) {
     return true;
   }
@@ -176,10 +184,10 @@ bool LogEngine::DrainTick(std::chrono::steady_clock::time_point now) {
     return false;  // see SettleForGood
   }
   const uint64_t filled = side_->filled();
-  TouchIfDue(now, filled);
-  Drain(schedule_.Begin(now, filled, writes_.written()));
+  TouchIfDue(tick.now, filled);
+  Drain(drain_schedule_.Begin(tick.now, filled, writes_.written()));
   // If a writer was inside the last buffer, the next look finds it gone.
-  schedule_.End(writes_.written());
+  drain_schedule_.End(writes_.written());
   if (state_.CheckUsable().ok()) {
     if (IsPublishedOnly()) {
       zeros_.ExtendIfDue(counters_.syncs.load(std::memory_order_relaxed),
@@ -188,6 +196,61 @@ bool LogEngine::DrainTick(std::chrono::steady_clock::time_point now) {
     zeros_.FlushIfDue();
   }
   return writes_.written() < filled && state_.CheckUsable().ok();
+}
+
+uint64_t LogEngine::FlushedEnd() const {
+  const uint64_t written = hi_written();
+  return side_ == nullptr
+             ? written
+             : std::max(written, std::min(side_->filled(), state_.abandoned()));
+}
+
+// A file that power loss leaves without a name is gone.
+Status LogEngine::MakeNameDurable() {
+  Status status;
+  if (!is_name_durable_) {
+    status = SyncDirectoryOf(path());
+    is_name_durable_ = status.ok();
+  }
+  return status;
+}
+
+void LogEngine::NoteUnstable(std::chrono::nanoseconds waited) {
+  using std::chrono::microseconds;
+  const auto us = std::chrono::duration_cast<microseconds>(waited).count();
+  // Nobody else writes to it.
+  if (us > 0 && static_cast<uint64_t>(us) >
+                    counters_.max_unstable_us.load(std::memory_order_relaxed)) {
+    counters_.max_unstable_us.store(static_cast<uint64_t>(us),
+                                    std::memory_order_relaxed);
+  }
+  if (waited > std::chrono::milliseconds(options_.durable_within_ms)) {
+    CountOne(&counters_.late_syncs);
+  }
+}
+
+bool LogEngine::SyncTick(const Ticker::Tick& tick) {
+  if (!restart_mutex_.TryLockShared()) {
+    return true;
+  }
+  const SharedLock lock(&restart_mutex_, std::adopt_lock);
+  if (!state_.CheckUsable().ok()) {
+    return false;
+  }
+  const uint64_t flushed = FlushedEnd();
+  if (!sync_schedule_.Begin(tick.now, tick.awake_since, flushed, hi_stable())) {
+    return flushed > hi_stable();
+  }
+  // Nobody is waited for who may be inside a buffer for long. An error of the
+  // log is sticky: whoever writes next is told.
+  Drain(flushed);
+  const uint64_t end = std::min(flushed, writes_.written());
+  const bool is_named = MakeNameDurable().ok();
+  const bool is_synced =
+      syncs_.SyncTo(end, SyncKind::kData, /*may_write=*/false).ok();
+  const bool is_all = is_named && is_synced && end == flushed;
+  NoteUnstable(sync_schedule_.End(Ticker::Clock::now(), is_all));
+  return true;
 }
 
 }  // namespace uringfs

@@ -283,12 +283,7 @@ Status SideFile::MakeHeaderDurable() const {
   if (::msync(memory_, kSideRingOffset, MS_SYNC) != 0) {
     return Status::FromErrno(errno, "msync the side file", path_);
   }
-  const std::string directory = DirectoryPrefixOf(path_);
-  PosixFile names;
-  int error = names.Open(directory, O_RDONLY | O_DIRECTORY);
-  error = error == 0 ? names.Sync() : error;
-  return error == 0 ? Status::Ok()
-                    : Status::FromErrno(error, "fsync", directory);
+  return SyncDirectoryOf(path_);
 }
 
 void SideFile::Disarm() {
@@ -338,7 +333,7 @@ void SideFile::PublishFilled(uint64_t end) {
   }
   // [S2] release: the sum, and the writers' bytes, acquired by the caller
   // through [R2] or by the one who summed them, before the promise. seq_cst
-  // besides: see Drainer::WakeIfAsleep.
+  // besides: see Ticker::WakeIfAsleep.
   word->store(SealWord(end), std::memory_order_seq_cst);
 }
 

@@ -28,7 +28,7 @@ using test::TempDir;
 using Clock = DrainSchedule::Clock;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kTick = Drainer::kTick;
+constexpr milliseconds kTick = Ticker::kDrainTick;
 const Clock::time_point kStart = Clock::time_point() + std::chrono::hours(5);
 
 // A log that takes `per_tick` bytes between two looks, and whose full buffers
@@ -128,7 +128,7 @@ class DrainedLog : public testing::Test {
     LogParts parts;
     ASSERT_TRUE(Workspace::Acquire(0, &parts.workspace).ok());
     parts.opened = FakeDevice::Open(disk_ = FakeDisk::Create());
-    parts.is_drained_by_hand = true;
+    parts.is_ticked_by_hand = true;
     ASSERT_TRUE(AcquireSideFile(path_, "", options, &parts.side).ok());
     const Status status =
         LogEngine::OpenOn(std::move(parts), path_, options, &log_);
@@ -140,7 +140,7 @@ class DrainedLog : public testing::Test {
     ASSERT_TRUE(log_->Flush().ok());
   }
 
-  bool Tick() { return log_->DrainTick(now_ += kTick); }
+  bool Tick() { return log_->DrainTick({now_ += kTick, kStart}); }
 
   TempDir dir_;
   const std::string path_ = dir_.File("a.log");

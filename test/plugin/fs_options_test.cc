@@ -3,6 +3,7 @@
 #include "plugin/fs_options.h"
 
 #include <string>
+#include <utility>
 
 #include "test/plugin/scoped_variable.h"
 
@@ -91,6 +92,28 @@ TEST(FsOptionsTest, ABadValueIsNamedWithTheRange) {
               HasSubstr("optional|required|off"));
   EXPECT_THAT(SetFsOption("wal_ring", "public", &options).ToString(),
               HasSubstr("shared|private"));
+}
+
+TEST(FsOptionsTest, Times) {
+  UringFsOptions options;
+  for (const auto& [text, milliseconds] :
+       {std::pair<const char*, uint32_t>{"10", 10},
+        {"10ms", 10},
+        {"0", 0},
+        {"60s", 60000},
+        {"0ms", 0}}) {
+    ASSERT_TRUE(SetFsOption("wal_durable_within", text, &options).ok()) << text;
+    EXPECT_EQ(options.wal_durable_within, milliseconds) << text;
+    EXPECT_TRUE(ValidateFsOptions(options).ok());
+    EXPECT_EQ(WalLogOptions(options).durable_within_ms, milliseconds);
+  }
+  for (const char* bad :
+       {"", "ms", "s", "-1", "1m", "1K", "1Kms", "61s", "10 ms", "10msms",
+        "0.1s", "99999999999999999999s", "18446744073709551615s"}) {
+    EXPECT_FALSE(SetFsOption("wal_durable_within", bad, &options).ok()) << bad;
+  }
+  ASSERT_TRUE(SetFsOption("wal_durable_within", "3ms", &options).ok());
+  EXPECT_THAT(ValidateFsOptions(options).ToString(), HasSubstr("from 4"));
 }
 
 TEST(FsOptionsTest, NumbersThatAreNoneAreRefused) {

@@ -9,7 +9,7 @@ import os
 import struct
 
 SECTOR = 512
-HEADER = struct.Struct("<4sIQQ")
+HEADER = struct.Struct("<4sIQQQ")
 NEVER = 1 << 60
 
 # How much of what no flush covers is on the disk after the cut. With the
@@ -35,6 +35,10 @@ class DeviceLog:
     def __init__(self, path):
         self.writes = []
         self.acks = []  # (time, text)
+        self.clock = []  # of each time: microseconds
+        # What a put that was acknowledged so long before is owed, though it was
+        # not synced: microseconds. None: nothing.
+        self.bound_us = None
         self.length = 0
         with open(path, "rb") as file:
             self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -44,7 +48,9 @@ class DeviceLog:
         writes, flushes, uncovered = {}, {}, set()
         at = 0
         while at + HEADER.size <= len(self.bytes):
-            kind, length, offset, number = HEADER.unpack_from(self.bytes, at)
+            kind, length, offset, number, clock = HEADER.unpack_from(
+                self.bytes, at)
+            self.clock.append(clock)
             at += HEADER.size
             now = self.length
             if kind == b"WRIT":
@@ -73,6 +79,11 @@ class DeviceLog:
         """How many writes no flush covers at a point."""
         return bisect.bisect_left(self._begun, point) - \
             bisect.bisect_left(self._safe, point)
+
+    def is_bound_over(self, time, point):
+        """Whether what was acknowledged at a time is owed at a point."""
+        return self.bound_us is not None and point > 0 and \
+            self.clock[time] + self.bound_us < self.clock[point - 1]
 
     def data(self, write):
         return self.bytes[write.at:write.at + write.length]
@@ -103,7 +114,7 @@ def promise(log, point, threads, before=None):
             continue
         thread, count = int(words[1]), int(words[2])
         owed.begun[thread] = max(owed.begun[thread], count)
-        if words[3] == "1":
+        if words[3] == "1" or log.is_bound_over(time, point):
             seen = [int(n) for n in words[4].split(",") if n]
             seen[thread] = count
             owed.durable = [max(a, b) for a, b in zip(owed.durable, seen)]

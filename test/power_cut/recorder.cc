@@ -43,9 +43,10 @@ struct Header {
   char kind[4];  // "WRIT", "DONE", "FLSH", "SAFE", "ACKN"
   uint32_t length;
   uint64_t offset;
-  uint64_t id;  // the same for both entries of one request
+  uint64_t id;     // the same for both entries of one request
+  uint64_t at_us;  // of a clock that only goes forward
 };
-static_assert(sizeof(Header) == 24);
+static_assert(sizeof(Header) == 32);
 
 constexpr std::string_view kDevice = "/device";
 constexpr std::string_view kAck = "/ack";
@@ -130,6 +131,10 @@ class Recorder {
     header.length = static_cast<uint32_t>(length);
     header.offset = offset;
     header.id = id != 0 ? id : ++last_id_;
+    header.at_us = static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(
+            std::chrono::steady_clock::now().time_since_epoch())
+            .count());
     if (std::fwrite(&header, sizeof(header), 1, log_) != 1 ||
         (length > 0 && std::fwrite(bytes, length, 1, log_) != 1)) {
       std::perror("log");

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import threading
@@ -18,7 +19,8 @@ LIBC = ctypes.CDLL(None)
 SYNC_FILE_RANGE_WRITE = 2
 
 # Flags of power_cut_workload. `kills`: lives before the last, each killed.
-# `recut`: the life begins on a disk that is left of another one.
+# `recut`: the life begins on a disk that is left of another one. `within_ms`:
+# so long after it was acknowledged a put is owed, with uringfs.
 WORKLOADS = {
     "synced": {"sync_every": 1, "puts": 250},
     "mixed": {"sync_every": 7, "puts": 400},
@@ -34,6 +36,8 @@ WORKLOADS = {
                  "write_buffer_bytes": 512 << 10},
     "laps": {"sync_every": 20, "puts": 200, "value_bytes": 40000,
              "write_buffer_bytes": 2 << 20},
+    "bounded": {"sync_every": 0, "puts": 800, "within_ms": 10,
+                "write_buffer_bytes": 512 << 10},
     "packed": {"sync_every": 20, "puts": 450, "compressed_wals": "true"},
 }
 
@@ -115,6 +119,9 @@ def draw_life(fs, workload, seed, preextend, random, lie=False):
         uri = (f"uringfs://?wal_preextend={preextend}"
                f"&wal_ring_after_bytes={ring_after}"
                f"&wal_buffer_bytes={buffers}")
+        within = WORKLOADS[workload].get("within_ms")
+        if within is not None:
+            uri += f"&wal_durable_within={within}ms"
     return Life(fs, workload, seed, uri, random.choice((0, 100, 500)),
                 random.choice((0, 0, 300)), random.random() < 0.4,
                 fs != "ext4" or random.random() < 0.75,
@@ -189,6 +196,7 @@ class Recording:
         self.disk = folder / "disk"
         self.log = folder / "log"
         self.errors = folder / "recorder.err"
+        self.stats = folder / "stats"
         self.recorder = None
         self.loop = ""
         self.mounted = False
@@ -202,7 +210,17 @@ class Recording:
             self._live()
         finally:
             self._unmount()
-        return device_log.DeviceLog(self.log)
+        log = device_log.DeviceLog(self.log)
+        within = self.life.flags.get("within_ms")
+        if within is not None and self.life.uri:
+            log.bound_us = max(1000 * within, self._longest_unstable())
+        return log
+
+    def _longest_unstable(self):
+        """What uringfs says of its own puts: microseconds. The disk may have
+        been too slow, or the machine too busy."""
+        text = self.stats.read_text()
+        return int(re.search(r" wal_max_unstable_us=(\d+)", text).group(1))
 
     def _mount(self):
         with open(self.errors, "wb") as errors:
@@ -233,6 +251,7 @@ class Recording:
         flags = dict(life.flags)
         kills = flags.pop("kills", 0)
         flags.pop("recut", None)
+        flags.pop("within_ms", None)
         command = seeing_boot(life.boot, self.disk.parent / "writer_boot")
         command += [self.tools.program("workload"), f"--db={self.disk}/db",
                    f"--ack={self.fuse}/ack", f"--seed={life.seed}",
@@ -252,7 +271,7 @@ class Recording:
                 last = number == kills
                 kill = [] if last else [f"--kill_after={60 + 7 * number}"]
                 result = subprocess.run(
-                    command + kill, env=environment(self.tools, life.uri),
+                    command + kill, env=self._environment(),
                     stdin=subprocess.DEVNULL, capture_output=True, text=True,
                     timeout=300, check=False)
                 if result.returncode != (0 if last else -9):
@@ -263,6 +282,12 @@ class Recording:
             ended.set()
             for helper in helpers:
                 helper.join()
+
+    def _environment(self):
+        variables = environment(self.tools, self.life.uri)
+        if self.life.uri:
+            variables["URINGFS_OPTIONS"] = f"stats_file={self.stats}"
+        return variables
 
     def _check_way(self, errors):
         text = (self.disk / "db/LOG").read_text(errors="replace")
