@@ -19,6 +19,10 @@ inline constexpr char kDefaultVariable[] = "URINGFS_DEFAULT";
 using ModuleDefault = const void* (*)(const void* version, void* rocksdb);
 inline constexpr char kModuleDefault[] = "uringfs_default";
 
+// uringfs_is_heard() of the module.
+using ModuleIsHeard = bool (*)();
+inline constexpr char kModuleIsHeard[] = "uringfs_is_heard";
+
 // Of liburingfs.so: does nothing, and tells that it is there.
 inline constexpr char kPreload[] = "uringfs_preload";
 
@@ -32,5 +36,9 @@ extern "C" __attribute__((visibility("default"))) void uringfs_preload();
 // is bound to another RocksDB. THREADS: any.
 extern "C" __attribute__((visibility("default"))) const void* uringfs_default(
     const void* version, void* rocksdb);
+
+// Whether RocksDB itself asks liburingfs.so what its default file system is,
+// and not itself. REQUIRES: the module is open.
+extern "C" __attribute__((visibility("default"))) bool uringfs_is_heard();
 
 #endif  // URINGFS_PLUGIN_MODULE_H_

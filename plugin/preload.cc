@@ -239,12 +239,46 @@ const FileSystemPtr* DefaultOfModule(const RocksDb& rocksdb) {
   return static_cast<const FileSystemPtr*>(made);
 }
 
+// Its address would not tell: the program's own comes first for us, too.
+bool IsOfThisObject(const void* symbol) {
+  Dl_info of_symbol = {};
+  Dl_info of_this = {};
+  return ::dladdr(symbol, &of_symbol) != 0 &&
+         ::dladdr(&kDefaultSymbol, &of_this) != 0 &&
+         of_symbol.dli_fbase == of_this.dli_fbase;
+}
+
+// A RocksDB that is linked so that it calls its own functions directly, and
+// ours never.
+void RefuseToBeDeaf(void* module) {
+  const auto is_heard =
+      reinterpret_cast<ModuleIsHeard>(::dlsym(module, kModuleIsHeard));
+  if (is_heard != nullptr && !is_heard()) {
+    Refuse(
+        "the RocksDB of this process was linked so that its own functions "
+        "cannot be replaced (-Bsymbolic). Name uringfs:// as its file system "
+        "instead (--fs_uri)");
+  }
+}
+
 const bool kIsLoaded = [] {
   // Before the program can go to another directory.
   ModuleDirectory();
-  if (void* const version = ::dlsym(RTLD_DEFAULT, kVersionSymbol)) {
-    if (const std::string path = ModuleFor(version); !path.empty()) {
-      OpenModule(path);
+  void* const version = ::dlsym(RTLD_DEFAULT, kVersionSymbol);
+  if (version == nullptr) {
+    return true;
+  }
+  if (!IsOfThisObject(::dlsym(RTLD_DEFAULT, kDefaultSymbol))) {
+    if (IsAskedFor()) {
+      Say("this program has a RocksDB linked into it, which cannot be "
+          "replaced");
+    }
+    return true;
+  }
+  if (const std::string path = ModuleFor(version); !path.empty()) {
+    void* const module = OpenModule(path);
+    if (module != nullptr && IsAskedFor()) {
+      RefuseToBeDeaf(module);
     }
   }
   return true;

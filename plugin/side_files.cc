@@ -18,9 +18,6 @@
 namespace uringfs {
 namespace {
 
-// Long enough for the last writes of a killed process.
-constexpr uint32_t kSweepWaitMs = 1000;
-
 bool IsThere(const std::string& path) {
   struct stat status = {};
   return ::lstat(path.c_str(), &status) == 0;
@@ -66,7 +63,7 @@ rdb::IOStatus SideFiles::RecoverDirectoryOf(const std::string& path) {
   if (may_have_any && !TellsItsWals(directory)) {
     return rdb::IOStatus::OK();
   }
-  return Sweep(directory, RecoveryOptions().wait_ms);
+  return Sweep(directory);
 }
 
 rdb::IOStatus SideFiles::SweepOnce(const std::string& path) {
@@ -77,11 +74,11 @@ rdb::IOStatus SideFiles::SweepOnce(const std::string& path) {
       return rdb::IOStatus::OK();
     }
   }
-  return Sweep(directory, kSweepWaitMs);
+  return Sweep(directory);
 }
 
-rdb::IOStatus SideFiles::Sweep(const std::string& directory, uint32_t wait_ms) {
-  rdb::IOStatus status = RecoverAll(directory, wait_ms);
+rdb::IOStatus SideFiles::Sweep(const std::string& directory) {
+  rdb::IOStatus status = RecoverAll(directory);
   if (status.ok()) {
     const MutexLock lock(&mutex_);
     swept_.insert(directory);
@@ -89,9 +86,9 @@ rdb::IOStatus SideFiles::Sweep(const std::string& directory, uint32_t wait_ms) {
   return status;
 }
 
-rdb::IOStatus SideFiles::RecoverAll(const std::string& directory,
-                                    uint32_t wait_ms) {
+rdb::IOStatus SideFiles::RecoverAll(const std::string& directory) {
   using std::chrono::milliseconds;
+  const milliseconds wait(RecoveryOptions().wait_ms);
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::string> logs;
   rdb::IOStatus first = ToIOStatus(ListSideFiles(directory, &logs));
@@ -102,7 +99,7 @@ rdb::IOStatus SideFiles::RecoverAll(const std::string& directory,
     // One wait for all of them.
     const auto waited = std::chrono::duration_cast<milliseconds>(
         std::chrono::steady_clock::now() - begin);
-    const auto rest = milliseconds(wait_ms) - waited;
+    const auto rest = wait - waited;
     rdb::IOStatus status = Recover(
         log,
         static_cast<uint32_t>(std::max<milliseconds::rep>(rest.count(), 0)));

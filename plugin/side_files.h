@@ -80,8 +80,8 @@ class SideFiles {
 
  private:
   rdb::IOStatus Recover(const std::string& log_path, uint32_t wait_ms);
-  rdb::IOStatus Sweep(const std::string& directory, uint32_t wait_ms);
-  rdb::IOStatus RecoverAll(const std::string& directory, uint32_t wait_ms);
+  rdb::IOStatus Sweep(const std::string& directory);
+  rdb::IOStatus RecoverAll(const std::string& directory);
   void Report(const std::string& directory, const RecoveryReport& report);
 
   const std::shared_ptr<FsStats> stats_;

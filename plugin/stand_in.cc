@@ -5,9 +5,11 @@
 // RocksDB's default one. liburingfs.so defines FileSystem::Default() once more,
 // and asks here.
 
+#include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/version.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -27,6 +29,9 @@ using FileSystemPtr = std::shared_ptr<rdb::FileSystem>;
 // Whether this thread is below StandIn: RocksDB's file system asserts in debug
 // builds that it is the default one where it opens a file to be mapped.
 thread_local bool is_below = false;
+
+// What was answered; null as long as nobody has asked.
+std::atomic<const FileSystemPtr*> answer{nullptr};
 
 class Below {
  public:
@@ -123,6 +128,15 @@ const void* uringfs_default(const void* version, void* rocksdb) {
   }
   static const auto* const base =
       new FileSystemPtr(reinterpret_cast<FileSystemPtr (*)()>(rocksdb)());
-  static const auto* const chosen = new FileSystemPtr(uringfs::Choose(*base));
+  static const auto* const chosen = [] {
+    uringfs::answer = new FileSystemPtr(uringfs::Choose(*base));
+    return uringfs::answer.load();
+  }();
   return uringfs::is_below ? base : chosen;
+}
+
+bool uringfs_is_heard() {
+  const auto fs = uringfs::rdb::Env::Default()->GetFileSystem();
+  const uringfs::FileSystemPtr* const answer = uringfs::answer;
+  return answer != nullptr && fs == *answer;
 }

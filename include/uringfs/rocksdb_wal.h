@@ -35,6 +35,10 @@ bool NamesAsWalDir(const std::string& database, const std::string& directory);
 // there is none, or its MANIFEST is missing, damaged or encrypted.
 bool TellsItsWals(const std::string& directory);
 
+// Whether the MANIFEST that its CURRENT names can be read at all. OK if there
+// is no CURRENT, or one that names none (encrypted). Errors: those of reading.
+Status CheckManifest(const std::string& directory);
+
 // Whether a database is in `directory`: it has a CURRENT.
 bool HasDatabase(const std::string& directory);
 

@@ -142,16 +142,31 @@ Status TryLocks(const std::string& log_path, const SideLook& look,
              : Status::FromErrno(error, "recover: lock", log_path);
 }
 
+// While an owner lives, whoever looks is not to wait for us.
+bool IsOwned(const SideLook& look, bool has_log_lock) {
+  const bool is_owned =
+      has_log_lock && look.log.TryLock(LOCK_SH) == EWOULDBLOCK;
+  if (has_log_lock && !is_owned) {
+    (void)look.log.TryLock(LOCK_UN);
+  }
+  return is_owned;
+}
+
 // *are_held is false after the deadline.
 Status LockBefore(Clock::time_point deadline, const std::string& log_path,
                   const SideLook& look, bool has_log_lock, SideLock* side_lock,
                   bool* are_held) {
   std::chrono::milliseconds pause(1);
+  bool has_notice = false;
   for (;;) {
     Status status = TryLocks(log_path, look, has_log_lock, side_lock, are_held);
     const auto now = Clock::now();
     if (!status.ok() || *are_held || now >= deadline) {
       return status;
+    }
+    if (!has_notice && !IsOwned(look, has_log_lock)) {
+      side_lock->PostNotice(look.side);
+      has_notice = true;
     }
     std::this_thread::sleep_for(
         std::min<Clock::duration>(pause, deadline - now));

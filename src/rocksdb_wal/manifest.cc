@@ -9,6 +9,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <string_view>
 #include <vector>
@@ -289,26 +290,31 @@ class RecordReader {
   bool is_at_end_ = false;
 };
 
-// The name that CURRENT holds; "" if there is none.
-std::string NameOfManifest(const std::string& directory) {
+// The name that CURRENT holds; "" if it holds none, or there is no CURRENT.
+// Errors: those of reading, as errno.
+int FindName(const std::string& directory, std::string* name) {
   PosixFile current;
-  char name[kMaxCurrentBytes];
+  char text[kMaxCurrentBytes];
   size_t got = 0;
-  if (current.Open(directory + "/CURRENT", O_RDONLY) != 0 ||
-      current.ReadAt(0, sizeof(name), name, &got) != 0 || got == 0 ||
-      name[got - 1] != '\n') {
-    return "";
+  name->clear();
+  int error = current.Open(directory + "/CURRENT", O_RDONLY);
+  error = error == 0 ? current.ReadAt(0, sizeof(text), text, &got) : error;
+  if (error == 0 && got > 0 && text[got - 1] == '\n') {
+    name->assign(text, got - 1);
   }
-  const std::string text(name, got - 1);
-  return text.find('/') == std::string::npos ? text : "";
+  if (name->find('/') != std::string::npos) {
+    name->clear();
+  }
+  return error == ENOENT ? 0 : error;
 }
 
 }  // namespace
 
 bool FindWantedWals(const std::string& directory, WantedWals* wanted) {
-  const std::string name = NameOfManifest(directory);
+  std::string name;
   PosixFile manifest;
-  if (name.empty() || manifest.Open(directory + "/" + name, O_RDONLY) != 0) {
+  if (FindName(directory, &name) != 0 || name.empty() ||
+      manifest.Open(directory + "/" + name, O_RDONLY) != 0) {
     return false;
   }
   Database database;
@@ -322,6 +328,20 @@ bool FindWantedWals(const std::string& directory, WantedWals* wanted) {
 bool TellsItsWals(const std::string& directory) {
   WantedWals wanted;
   return FindWantedWals(directory, &wanted);
+}
+
+Status CheckManifest(const std::string& directory) {
+  std::string name = "CURRENT";
+  PosixFile manifest;
+  int error = FindName(directory, &name);
+  // What is encrypted looks like anything.
+  if (error == 0 && name.compare(0, 9, "MANIFEST-") == 0) {
+    error = manifest.Open(directory + "/" + name, O_RDONLY);
+  }
+  return error == 0 ? Status::Ok()
+                    : Status::FromErrno(
+                          error, "open",
+                          directory + "/" + (name.empty() ? "CURRENT" : name));
 }
 
 }  // namespace uringfs

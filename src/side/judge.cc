@@ -206,8 +206,18 @@ Judgement JudgeLongLog(const SideFacts& facts) {
     judgement.at_stake = is_proven ? 0 : BytesFrom(facts.written, facts.filled);
     return judgement;
   }
-  if (facts.filled <= facts.written) {
+  if (facts.filled <= facts.written && facts.has_format) {
     return Foreign("the log was replaced since, and it has nothing to add");
+  }
+  if (facts.filled <= facts.written) {
+    // How long the file is proves nothing: its end may be zeros.
+    Judgement judgement = Unusable(
+        facts,
+        "the log beside it, of which nobody can tell where its records end (it "
+        "is encrypted?), has other bytes than were promised: it was changed or "
+        "replaced since, or copied earlier than the side file");
+    judgement.knows_stake = false;
+    return judgement;
   }
   if (facts.is_its_log && facts.mount == Witness::kUnknown) {
     return Older(facts, "the log is newer");

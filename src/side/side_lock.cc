@@ -34,6 +34,9 @@ Status SideLock::Try(const Side& side, int operation) {
   if (error == 0) {
     error = file_.Stat(&stat_);
   }
+  if (error == 0 && operation == LOCK_SH && file_.HasNotice()) {
+    error = EWOULDBLOCK;
+  }
   if (error == 0) {
     error = file_.TryLock(operation);
   }
@@ -43,6 +46,12 @@ Status SideLock::Try(const Side& side, int operation) {
   return is_held_ || error == EWOULDBLOCK
              ? Status::Ok()
              : Status::FromErrno(error, "lock the side file", side.path);
+}
+
+void SideLock::PostNotice(const Side& side) {
+  if (HasContent(side) && notice_.Open(side.path, O_RDONLY | O_NOFOLLOW) == 0) {
+    (void)notice_.SetNotice();
+  }
 }
 
 void SideLock::Release() {

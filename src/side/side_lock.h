@@ -11,6 +11,9 @@
 // yet.
 //
 // The order is: this lock, then the log's.
+//
+// Those who look may be so many that one of them always has it. So who waits
+// to decide posts a notice, and as long as that is there nobody begins to look.
 
 #ifndef URINGFS_SIDE_SIDE_LOCK_H_
 #define URINGFS_SIDE_SIDE_LOCK_H_
@@ -34,6 +37,8 @@ class SideLock {
   // needs none.
   Status TryShared(const Side& side);
   Status TryAlone(const Side& side);
+  // REQUIRES: it is not held. Does without where there are no such notices.
+  void PostNotice(const Side& side);
   void Release();
 
   bool is_held() const { return is_held_; }
@@ -43,6 +48,7 @@ class SideLock {
  private:
   Status Try(const Side& side, int operation);
 
+  PosixFile notice_;  // closed with this object
   PosixFile file_;
   struct stat stat_ = {};
   bool has_file_ = false;

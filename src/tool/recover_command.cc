@@ -33,6 +33,9 @@ class Run {
   // False: nothing may be done.
   bool Lock(const std::vector<std::string>& directories);
   void RecoverAll(const std::string& directory);
+  // False: what is to be told which logs it still reads is not there, of a
+  // copy that is not whole, say.
+  bool CanTell(const std::vector<std::string>& directories);
   // Of logs elsewhere.
   void Remind(const std::string& directory,
               const std::vector<std::string>& directories);
@@ -132,6 +135,29 @@ void Run::PlanOne(const std::string& log) {
   text_ += info.path + ": recover " + Plan(info, choice) + "\n";
 }
 
+bool Run::CanTell(const std::vector<std::string>& directories) {
+  const bool has_any = std::any_of(
+      directories.begin(), directories.end(), [](const std::string& directory) {
+        std::vector<std::string> logs;
+        return !ListSideFiles(directory, &logs).ok() || HasWals(logs);
+      });
+  if (!has_any || options_.unusable != Unusable::kLeave) {
+    return true;
+  }
+  for (const std::string& directory : directories) {
+    const Status status = CheckManifest(directory);
+    if (!status.ok()) {
+      Complain(kIoError,
+               status.ToString() +
+                   ": nobody can tell which logs the database still reads. "
+                   "Nothing was changed. Put that file back, or choose "
+                   "`uringfs recover --accept`, which goes by the logs alone");
+      return false;
+    }
+  }
+  return true;
+}
+
 void Run::RecoverAll(const std::string& directory) {
   std::vector<std::string> logs;
   const Status status = ListSideFiles(directory, &logs);
@@ -183,7 +209,7 @@ ExitCode Recover(const std::vector<std::string>& directories,
   Run run(args, directories);
   // All of them first: the LOCK of a database guards its wal_dir too, which
   // has none of its own.
-  if (args.is_dry_run || run.Lock(directories)) {
+  if (run.CanTell(directories) && (args.is_dry_run || run.Lock(directories))) {
     for (const std::string& directory : directories) {
       run.RecoverAll(directory);
       run.Remind(directory, directories);

@@ -98,6 +98,24 @@ TEST_F(AlienTest, BytesThatAreNoRecordsAndAWriteWithAGap) {
   }
 }
 
+// The log was copied earlier than the side file, and has zeros ahead where it
+// lacks what was written since.
+TEST_F(AlienTest, BytesThatAreNoRecordsAndAnEarlierCopy) {
+  for (const uint64_t lacks : {1u, 100u, 5000u}) {
+    built_.written = built_.filled;
+    built_.padding = 70000;
+    built_.Prepare();
+    built_.Sign();
+    built_.WriteSide();
+    WriteWholeFile(built_.log_path,
+                   built_.Bytes(0, built_.filled - lacks) +
+                       std::string(70000 + lacks, '\0'),
+                   0644);
+    Replace(built_.log_path);
+    ExpectUnknownStake("copied earlier");
+  }
+}
+
 // A database that has gone on in a later log without them.
 TEST_F(AlienTest, BytesThatAreNoRecordsAndALaterLog) {
   WriteWholeFile(dir_.File("000009.log"), test::Payload(5000, 4));

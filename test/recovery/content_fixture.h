@@ -115,15 +115,18 @@ class ContentTest : public testing::Test {
 
   void ExpectAllIsThere() { ExpectLog(built_.whole()); }
 
-  void ExpectOutdated() {
+  void ExpectOutdated() { ExpectUnknownStake("behind all that it knows of"); }
+
+  // What is missing is not known.
+  void ExpectUnknownStake(const std::string& why) {
     const std::string log = ReadWholeFile(built_.log_path);
     const SideFileInfo info = Look();
     EXPECT_EQ(info.state, SideState::kUnusable) << ToString(info.state);
     EXPECT_FALSE(info.knows_stake);
     const RecoveryReport report = Choose(Unusable::kLeave);
     EXPECT_EQ(report.outcome, RecoveryOutcome::kUnusable) << report.message;
-    EXPECT_THAT(report.message,
-                testing::HasSubstr("behind all that it knows of"));
+    EXPECT_THAT(report.message, testing::HasSubstr(why));
+    EXPECT_THAT(report.message, testing::HasSubstr("may be missing"));
     EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
   }
 

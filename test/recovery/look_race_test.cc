@@ -8,11 +8,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "src/side/side_lock.h"
 #include "test/side/side_builder.h"
 #include "test/support/temp_dir.h"
 
@@ -134,6 +139,65 @@ TEST_F(LookRaceTest, ARecoveryWaitsForThoseWhoLook) {
   ::close(side);
   ASSERT_TRUE(RecoverLog(built_.log_path, options, &report).ok());
   EXPECT_EQ(report.outcome, RecoveryOutcome::kRecovered) << report.message;
+}
+
+// Secondaries that poll, with a long log.
+TEST_F(LookRaceTest, ARecoveryIsNotHeldUpForEver) {
+  built_.Build();
+  std::atomic<bool> is_over{false};
+  std::atomic<int> looks{0};
+  std::vector<std::thread> lookers;
+  for (int i = 0; i < 4; ++i) {
+    lookers.emplace_back([&, i] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5 * i));
+      while (!is_over) {
+        Side side;
+        SideLock lock;
+        if (LookAtSide(built_.log_path, &side).ok() &&
+            side.content == SideContent::kLive && lock.TryShared(side).ok() &&
+            lock.is_held()) {
+          ++looks;
+          std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+      }
+    });
+  }
+  while (looks < 10) {
+    std::this_thread::yield();
+  }
+  RecoveryReport report;
+  EXPECT_TRUE(RecoverLog(built_.log_path, RecoveryOptions(), &report).ok());
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kRecovered) << report.message;
+  is_over = true;
+  for (std::thread& looker : lookers) {
+    looker.join();
+  }
+}
+
+// But while its owner lives, who looks does not wait for who wants to recover.
+TEST_F(LookRaceTest, ARecoveryThatIsInVainHoldsUpNobody) {
+  built_.Build();
+  const int owner = ::open(built_.log_path.c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(::flock(owner, LOCK_EX), 0);
+  RecoveryOptions options;
+  options.wait_ms = 400;
+  RecoveryReport report;
+  std::thread recovery(
+      [&] { EXPECT_TRUE(RecoverLog(built_.log_path, options, &report).ok()); });
+  int seen = 0;
+  for (int i = 0; i < 50; ++i) {
+    Side side;
+    SideLock lock;
+    ASSERT_TRUE(LookAtSide(built_.log_path, &side).ok());
+    ASSERT_TRUE(lock.TryShared(side).ok());
+    seen += lock.is_held() ? 1 : 0;
+    lock.Release();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  recovery.join();
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kBusy);
+  EXPECT_GT(seen, 25);
+  ::close(owner);
 }
 
 // A process of today does not own what is of an earlier boot; but one in a

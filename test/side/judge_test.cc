@@ -193,12 +193,15 @@ void CheckVerdict(const SideFacts& facts, const Judgement& judgement) {
       EXPECT_TRUE(facts.filled <= facts.written || facts.has_other_names ||
                   !needs_ring || (!facts.has_log && WasMountedAnew(facts)));
       EXPECT_FALSE(facts.is_wanted && facts.is_its_name);
+      // A file that is long enough is no log that is.
+      EXPECT_TRUE(facts.has_format || !facts.has_log || !facts.is_its_name);
       break;
     case SideVerdict::kUnusable:
       EXPECT_FALSE((needs_ring || facts.log_has_all) && HasToBeWhole(facts));
       EXPECT_FALSE(judgement.reason.empty());
       EXPECT_TRUE(judgement.knows_stake ||
-                  (facts.goes_on && facts.has_other_bytes));
+                  (facts.goes_on && facts.has_other_bytes) ||
+                  !facts.has_format);
       break;
     default:
       ADD_FAILURE() << "a live file is none of that";

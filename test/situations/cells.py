@@ -126,6 +126,7 @@ def script(cell, setup, work, sabotage=""):
         'DELAYS="' + " ".join(str(delays.randrange(4, 60)) for _ in range(6))
         + '"',
         f"WAL_DIR={wal_dir}",
+        f"WITH={shlex.quote(change.options)}",
         f". {HERE}/lib.sh",
         "live() {",
         *(text for text in (event.live, change.live) if text), ":", "}",

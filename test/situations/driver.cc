@@ -5,7 +5,9 @@
 // system comes from the environment.
 
 #include <fcntl.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env_encryption.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/options.h>
 #include <rocksdb/utilities/backup_engine.h>
@@ -45,7 +47,8 @@ constexpr char kHelp[] = R"(usage: driver COMMAND DIRECTORY [NAME=VALUE...]
   restore     the newest backup in from=DIRECTORY; logs that are there stay
   shutdown    shuts the file system of DIRECTORY down; flags=N as in the kernel
 
-Of all, wal_dir=DIRECTORY, and write_buffer=BYTES for many small memtables.
+Of all, wal_dir=DIRECTORY, write_buffer=BYTES for many small memtables,
+mode=tolerate|absolute|skip, by which logs are recovered, and encrypt=1.
 Exit status: 0 done, 1 usage, 2 not opened, 3 other.
 )";
 
@@ -124,11 +127,35 @@ std::string ValueOf(uint64_t index, size_t bytes) {
   return value.replace(0, std::min(bytes, key.size()), key, 0, bytes);
 }
 
+rocksdb::WALRecoveryMode ModeOf(const std::string& text) {
+  using Mode = rocksdb::WALRecoveryMode;
+  return text == "tolerate"   ? Mode::kTolerateCorruptedTailRecords
+         : text == "absolute" ? Mode::kAbsoluteConsistency
+         : text == "skip"     ? Mode::kSkipAnyCorruptedRecords
+                              : Mode::kPointInTimeRecovery;
+}
+
+rocksdb::Env* EncryptedEnv() {
+  static const std::unique_ptr<rocksdb::Env> env = [] {
+    std::shared_ptr<rocksdb::EncryptionProvider> provider;
+    MustBeOk(kFailed, "encrypt",
+             rocksdb::EncryptionProvider::CreateFromString(
+                 rocksdb::ConfigOptions(), "CTR://test", &provider));
+    return std::unique_ptr<rocksdb::Env>(
+        rocksdb::NewEncryptedEnv(rocksdb::Env::Default(), provider));
+  }();
+  return env.get();
+}
+
 rocksdb::Options OptionsFrom(const Arguments& arguments) {
   rocksdb::Options options;
   options.create_if_missing = arguments.Number("keys") > 0;
   options.compression = rocksdb::kNoCompression;
   options.wal_dir = arguments.Text("wal_dir");
+  options.wal_recovery_mode = ModeOf(arguments.Text("mode"));
+  if (arguments.Number("encrypt") != 0) {
+    options.env = EncryptedEnv();
+  }
   options.max_open_files = -1;           // what a secondary needs
   options.write_buffer_size = 16 << 20;  // images are small
   if (const uint64_t bytes = arguments.Number("write_buffer")) {

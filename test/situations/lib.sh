@@ -1,11 +1,12 @@
 # Sourced by the script of each cell, behind its variables; see cells.py.
-# shellcheck shell=bash disable=SC2016,SC2128,SC2153,SC2154,SC2178
+# shellcheck shell=bash disable=SC2016,SC2086,SC2128,SC2153,SC2154,SC2178
 #
 #   W    folder of the cell         D   directory of the database
 #   P    parent of D                O   directory that is opened in the end
 #   M    mount point, I its image   B   a file with the id of another boot
 #   AS   command in front of what opens, to be another user
 #   BOOT same|other, for what opens    FS  uringfs|posix
+#   WITH more arguments of each driver, without spaces in them
 
 set -euo pipefail
 ulimit -c 0
@@ -16,7 +17,6 @@ as_asked() {
   # What is unmounted here is to go there too.
   [ "$BOOT" = same ] || before=(unshare --mount --propagation slave bash -c
     'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"' "$B")
-  # shellcheck disable=SC2086
   ${before[@]+"${before[@]}"} $AS "$@"
 }
 
@@ -42,7 +42,7 @@ link() {
 put() {
   local code=0
   on_uringfs "$DRIVER" put "$D" "$@" "counter=$W/account" \
-    ${WAL_DIR:+"wal_dir=$WAL_DIR"} 2>&1 || code=$?
+    ${WAL_DIR:+"wal_dir=$WAL_DIR"} $WITH 2>&1 || code=$?
   if [[ " $ENDS " != *" $code "* ]]; then
     echo "the writer ended with $code"
     exit 1
@@ -63,7 +63,7 @@ say() {
 # look on_uringfs|on_posix COMMAND DIRECTORY [NAME=VALUE...]
 look() {
   say "$*" "$1" "$DRIVER" "${@:2}" "value=$VALUE" \
-    ${WAL_DIR:+"wal_dir=$WAL_DIR"}
+    ${WAL_DIR:+"wal_dir=$WAL_DIR"} $WITH
 }
 
 # recover DIRECTORY [FLAG...]: there is nothing to recover on posix.
@@ -111,7 +111,7 @@ old_sides() {
 
 # posix_was_here [NAME=VALUE...]: somebody opens the database without uringfs.
 posix_was_here() {
-  on_posix "$DRIVER" count "$D" "value=$VALUE" ${WAL_DIR:+"wal_dir=$WAL_DIR"} \
+  on_posix "$DRIVER" count "$D" "value=$VALUE" ${WAL_DIR:+"wal_dir=$WAL_DIR"} $WITH \
     "$@" || true
 }
 
@@ -172,7 +172,7 @@ interrupt() {
   for delay in "$@"; do
     AS="timeout --foreground -s KILL $(printf '0.%03d' "$delay") $before"
     on_uringfs "$DRIVER" count "$D" "value=$VALUE" \
-      ${WAL_DIR:+"wal_dir=$WAL_DIR"} > "$W/interrupted" 2>&1 || true
+      ${WAL_DIR:+"wal_dir=$WAL_DIR"} $WITH > "$W/interrupted" 2>&1 || true
   done
   AS=$before
 }

@@ -50,6 +50,7 @@ class Change:
     counts: str = ""        # overrides the event's
     boot: str = ""          # overrides the event's
     wal_dir: str = ""       # its name, beside the database
+    options: str = ""       # more arguments of all drivers
     sizes: tuple = None     # None: the event's
 
 
@@ -126,6 +127,8 @@ WITH_SIDE_FILE_LEFT = ("kill", "busy", "abort")
 LATER = ("kill", "abort")
 # RepairDB takes the same table twice, of which somebody left one.
 NOT_REPAIR = ("write", "ro", "secondary", "recover", "checkpoint")
+# RocksDB 7.8.3 makes no whole checkpoint of an encrypted database.
+ON_URINGFS = ("write", "ro", "secondary", "recover")
 # With one log only: of several, RocksDB itself skips what an older one lacks.
 WITH_SIDE_FILE = ("1m", "turns")
 # RocksDB takes a cut at some places of large records for damage, and writes
@@ -275,6 +278,13 @@ CHANGES = {
         'rm "$D"/OPTIONS-*; cp -a "$W"/out/OPTIONS-* "$D"',
         expected=OR_ERROR, ways=NOT_REPAIR, events=WITH_SIDE_FILE_LEFT,
         sizes=SHORT, wal_dir="wal"),
+    "posix-half": Change(
+        "the same, tolerating torn tails, then `uringfs recover` while its "
+        "MANIFEST is not there",
+        'posix_was_here end=delete; mv "$D"/MANIFEST-* "$W/out"\n'
+        'recover "$D" || true; mv "$W"/out/MANIFEST-* "$D"',
+        expected=OR_ERROR, ways=NOT_REPAIR, events=WITH_SIDE_FILE_LEFT,
+        sizes=SHORT, options="mode=tolerate"),
     "posix-put-back": Change(
         "opened without uringfs, and the log put back",
         'mkdir "$D.log"; cp -a "$D"/*.log "$D.log"; posix_was_here; '
@@ -290,6 +300,19 @@ CHANGES = {
         'look on_uringfs restore "$D" "from=$W/backup" || true',
         put='"backup=$W/backup"', events=WITH_SIDE_FILE_LEFT,
         sizes=WITH_SIDE_FILE),
+    "encrypted": Change(
+        "nothing, it is encrypted", options="encrypt=1", events=ENDS,
+        ways=ON_URINGFS),
+    "encrypted-cp": Change(
+        "cp -a, the copy is opened, it is encrypted",
+        f'{NEW}cp -a "$D" "$O"', options="encrypt=1",
+        events=WITH_SIDE_FILE_LEFT, ways=ON_URINGFS),
+    "encrypted-cp-mixed": Change(
+        "the log of an earlier copy beside the side file, encrypted",
+        f'{NEW}cp -a "$D" "$O"; cp -a "$D.half"/*.log "$O"',
+        live='cp -a "$D" "$D.half"', expected=OR_ERROR,
+        events=WITH_SIDE_FILE_LEFT, sizes=WITH_SIDE_FILE,
+        options="encrypt=1", ways=ON_URINGFS),
     "old-side": Change(
         "recovered, then an old side file put back",
         'recover "$D" || true; cp -a "$D.old/." "$D"',

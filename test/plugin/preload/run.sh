@@ -57,6 +57,13 @@ said 'runs RocksDB 9.99, and .*No such file'
 run 1 "$folder/opener" "$dir/db" "$folder/libstranger_old.so"
 said 'does not tell its release'
 
+# One that is linked into the program.
+run '' "$folder/static_stranger"
+silent "a program that did not ask"
+run 1 "$folder/static_stranger"
+grep -q 'stranger: fine' "$dir/out" || fail "not as without it"
+said 'has a RocksDB linked into it'
+
 used() {
   grep -q 'private: fine' "$dir/out" || fail "RocksDB failed"
   grep -q ' wal_appends=1 ' "$dir/stats" || fail "uringfs was not used"
@@ -107,6 +114,25 @@ module=$(echo "${preload%/*}"/uringfs/*/liburingfs_module.so)
 ! URINGFS_DEFAULT=1 LD_PRELOAD="$folder/libprivate_rocksdb.so $module" \
   cat /dev/null >"$dir/out" 2>"$dir/err" || fail "it ran"
 said 'takes liburingfs.so'
+
+# A RocksDB that never calls what replaces its functions.
+run 1 "$folder/linked" "$dir/db"
+used
+rocksdb=$(ldd "$folder/linked" | awk '$1 ~ /^librocksdb/ { print $3 }')
+if [ -n "$rocksdb" ] && mkdir -- "$dir/symbolic" &&
+  python3 "${BASH_SOURCE[0]%/*}/symbolic.py" "$rocksdb" \
+    "$dir/symbolic/$(basename -- "$rocksdb")"; then
+  rm -rf -- "$dir/db"
+  ! URINGFS_DEFAULT=1 LD_PRELOAD=$preload LD_LIBRARY_PATH=$dir/symbolic \
+    "$folder/linked" "$dir/db" >"$dir/out" 2>"$dir/err" || fail "it ran"
+  said 'nothing is opened.*-Bsymbolic'
+  [ ! -e "$dir/db/CURRENT" ] || fail "a database was made"
+  LD_PRELOAD=$preload LD_LIBRARY_PATH=$dir/symbolic \
+    "$folder/linked" "$dir/db" >"$dir/out" 2>"$dir/err" ||
+    fail "a program that did not ask"
+else
+  echo "note: no librocksdb to change here; -Bsymbolic was not tried"
+fi
 
 LD_PRELOAD=$dir/broken/liburingfs.so "$folder/opener" "$dir/db" \
   "$folder/libprivate_rocksdb.so" >"$dir/out" 2>"$dir/err" ||
