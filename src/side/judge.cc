@@ -214,8 +214,10 @@ Judgement JudgeLongLog(const SideFacts& facts) {
     Judgement judgement = Unusable(
         facts,
         "the log beside it, of which nobody can tell where its records end (it "
-        "is encrypted?), has other bytes than were promised: it was changed or "
-        "replaced since, or copied earlier than the side file");
+        "is encrypted?), is not what was promised in its first " +
+            std::to_string(facts.filled) +
+            " bytes: it was changed or replaced since, or copied earlier than "
+            "the side file");
     judgement.knows_stake = false;
     return judgement;
   }
