@@ -137,6 +137,7 @@ class Campaign:
                 self.account(*future.result())
         self.say(f"{images} images of {life}: {log.length} log entries, "
                  f"{len(log.acks)} acknowledgements, "
+                 + (f"owed after {log.bound_us} us, " if log.bound_us else "") +
                  f"{len(self.failures) - bad} findings")
         recording.remove(folder)
 

@@ -20,7 +20,8 @@ SYNC_FILE_RANGE_WRITE = 2
 
 # Flags of power_cut_workload. `kills`: lives before the last, each killed.
 # `recut`: the life begins on a disk that is left of another one. `within_ms`:
-# so long after it was acknowledged a put is owed, with uringfs.
+# so long after it was acknowledged a put is owed, with uringfs; on posix a
+# thread calls SyncWAL as often.
 WORKLOADS = {
     "synced": {"sync_every": 1, "puts": 250},
     "mixed": {"sync_every": 7, "puts": 400},
@@ -251,7 +252,10 @@ class Recording:
         flags = dict(life.flags)
         kills = flags.pop("kills", 0)
         flags.pop("recut", None)
-        flags.pop("within_ms", None)
+        within = flags.pop("within_ms", None)
+        if within is not None and not life.uri:
+            # What users of posix do.
+            flags["sync_wal_ms"] = within
         command = seeing_boot(life.boot, self.disk.parent / "writer_boot")
         command += [self.tools.program("workload"), f"--db={self.disk}/db",
                    f"--ack={self.fuse}/ack", f"--seed={life.seed}",

@@ -37,6 +37,7 @@ DEFINE_uint64(puts, 300, "how many puts each thread does");
 DEFINE_uint64(sync_every, 1, "each so manieth put is synced; 0: none");
 DEFINE_uint64(write_buffer_bytes, 4 << 20, "of RocksDB");
 DEFINE_uint64(pause_us, 0, "pause after each put");
+DEFINE_uint64(sync_wal_ms, 0, "so often a thread calls SyncWAL; 0: never");
 DEFINE_uint64(kill_after, 0, "the first thread ends the process so");
 DEFINE_bool(lie, false, "call the puts synced that were not");
 
@@ -75,6 +76,17 @@ class Workload {
   }
 
   void Run() {
+    std::atomic<bool> is_over{false};
+    std::thread syncs([&] {
+      while (FLAGS_sync_wal_ms != 0 && !is_over) {
+        const rocksdb::Status status = db_->SyncWAL();
+        if (!status.ok()) {
+          Die("sync the WAL: " + status.ToString());
+        }
+        std::this_thread::sleep_for(
+            std::chrono::milliseconds(FLAGS_sync_wal_ms));
+      }
+    });
     std::vector<std::thread> threads;
     for (size_t i = 0; i < FLAGS_threads; ++i) {
       threads.emplace_back([this, i] { PutAll(i); });
@@ -82,6 +94,8 @@ class Workload {
     for (std::thread& thread : threads) {
       thread.join();
     }
+    is_over = true;
+    syncs.join();
     const rocksdb::Status status = db_->Close();
     if (!status.ok()) {
       Die("close: " + status.ToString());
