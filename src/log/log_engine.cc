@@ -59,7 +59,8 @@ LogEngine::LogEngine(LogParts parts, const std::string& path,
       sync_look_([this](const Ticker::Tick& tick) { return SyncTick(tick); }),
       drain_schedule_(std::chrono::milliseconds(options.drain_within_ms),
                       Ticker::kDrainTick),
-      sync_schedule_(std::chrono::milliseconds(options.durable_within_ms)) {
+      sync_schedule_(std::chrono::milliseconds(options.durable_within_ms),
+                     Ticker::Clock::now()) {
   Flusher* const flusher = writes_.FlusherOfNewLog();
   flusher->SetSide(side_.get());
   flusher->SetCached(parts.starts_small);

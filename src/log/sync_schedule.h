@@ -24,7 +24,9 @@ class SyncSchedule {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit SyncSchedule(Clock::duration within) : within_(within) {}
+  // `now`: nothing was flushed before.
+  SyncSchedule(Clock::duration within, Clock::time_point now)
+      : within_(within), clean_at_(now) {}
 
   // A look at `now`, at which the stream was flushed below `flushed` and
   // durable below `stable`; before `awake_since` nobody would have flushed

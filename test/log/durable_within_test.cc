@@ -45,7 +45,7 @@ struct Model {
   // How long anything has waited at most; how many syncs there were, and how
   // many were called late.
   milliseconds Run(int looks, int* syncs, int* late) const {
-    SyncSchedule schedule(within);
+    SyncSchedule schedule(within, kStart);
     std::deque<std::pair<Clock::time_point, uint64_t>> waiting;
     milliseconds longest{0};
     uint64_t flushed = 0;
@@ -103,7 +103,7 @@ TEST(SyncScheduleTest, WhatIsLateIsCounted) {
 }
 
 TEST(SyncScheduleTest, WhatWasNotSyncedIsLate) {
-  SyncSchedule schedule(milliseconds(10));
+  SyncSchedule schedule(milliseconds(10), kStart);
   EXPECT_TRUE(schedule.Begin(kStart, kStart, 8, 0));
   EXPECT_EQ(schedule.End(kStart + milliseconds(1), false), milliseconds(1));
   EXPECT_TRUE(schedule.Begin(kStart + milliseconds(10), kStart, 9, 7));
@@ -112,8 +112,16 @@ TEST(SyncScheduleTest, WhatWasNotSyncedIsLate) {
   EXPECT_EQ(schedule.End(kStart + milliseconds(14), true), milliseconds(4));
 }
 
+// The thread may have looked at other logs since long before.
+TEST(SyncScheduleTest, NothingWaitsBeforeThereIsALog) {
+  SyncSchedule schedule(milliseconds(10), kStart);
+  EXPECT_TRUE(schedule.Begin(kStart + milliseconds(1),
+                             kStart - std::chrono::hours(1), 8, 0));
+  EXPECT_EQ(schedule.End(kStart + milliseconds(2), true), milliseconds(2));
+}
+
 TEST(SyncScheduleTest, NothingWaitsWhileThereIsNothing) {
-  SyncSchedule schedule(milliseconds(10));
+  SyncSchedule schedule(milliseconds(10), kStart);
   EXPECT_FALSE(schedule.Begin(kStart, kStart, 0, 0));
   EXPECT_FALSE(schedule.Begin(kStart + milliseconds(50), kStart, 7, 7));
   EXPECT_TRUE(schedule.Begin(kStart + milliseconds(51), kStart, 8, 7));
