@@ -5,10 +5,16 @@
 
 #include <rocksdb/convenience.h>
 
+#include <map>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "file_system.h"
 #include "live_file.h"
+
+#include "uringfs/internal/mutex.h"
 
 namespace uringfs {
 namespace {
@@ -125,6 +131,29 @@ rdb::Status NewUringFileSystemFromUri(const std::string& uri,
   UringFsOptions options;
   const Status status = ParseUriAndVariable(uri, &options);
   return status.ok() ? Make(nullptr, options, out) : ToRocksStatus(status);
+}
+
+rdb::Status FindUringEnv(const std::string& uri, rdb::Env** env) {
+  UringFsOptions options;
+  const Status parsed = ParseUriAndVariable(uri, &options);
+  if (!parsed.ok()) {
+    return ToRocksStatus(parsed);
+  }
+  // Never destroyed: threads outlive statics.
+  static Mutex& mutex = *new Mutex;
+  static auto& all = *new std::map<std::string, std::unique_ptr<rdb::Env>>;
+  const MutexLock lock(&mutex);
+  std::unique_ptr<rdb::Env>& found = all[FormatFsOptions(options)];
+  if (found == nullptr) {
+    std::unique_ptr<rdb::FileSystem> fs;
+    rdb::Status status = Make(nullptr, options, &fs);
+    if (!status.ok()) {
+      return status;
+    }
+    found = rdb::NewCompositeEnv(std::move(fs));
+  }
+  *env = found.get();
+  return rdb::Status::OK();
 }
 
 std::string UringFsStatistics(const rdb::FileSystem& fs) {

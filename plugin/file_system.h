@@ -219,6 +219,11 @@ class UringFileSystem : public rdb::FileSystemWrapper {
 rdb::Status NewUringFileSystemFromUri(const std::string& uri,
                                       std::unique_ptr<rdb::FileSystem>* out);
 
+// The Env over such a file system that lives as long as the process: one for
+// all who say the same. RocksDB takes no other where it keeps a bare pointer,
+// as for `env=` in an options string.
+rdb::Status FindUringEnv(const std::string& uri, rdb::Env** env);
+
 }  // namespace uringfs
 
 #endif  // URINGFS_PLUGIN_FILE_SYSTEM_H_

@@ -28,14 +28,15 @@ rdb::FileSystem* MakeFileSystem(const std::string& uri,
   return guard->get();
 }
 
-rdb::Env* MakeEnv(const std::string& uri, std::unique_ptr<rdb::Env>* guard,
+// Leaves *guard alone, which says that nobody owns it.
+rdb::Env* MakeEnv(const std::string& uri, std::unique_ptr<rdb::Env>* /*guard*/,
                   std::string* message) {
-  std::unique_ptr<rdb::FileSystem> fs;
-  if (MakeFileSystem(uri, &fs, message) == nullptr) {
-    return nullptr;
+  rdb::Env* env = nullptr;
+  const rdb::Status status = uringfs::FindUringEnv(uri, &env);
+  if (!status.ok()) {
+    *message = status.getState() != nullptr ? status.getState() : "uringfs";
   }
-  *guard = rdb::NewCompositeEnv(std::shared_ptr<rdb::FileSystem>(fs.release()));
-  return guard->get();
+  return env;
 }
 
 }  // namespace

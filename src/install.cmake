@@ -23,6 +23,8 @@ if(TARGET uringfs)
   set_target_properties(uringfs PROPERTIES EXPORT_NAME rocksdb)
   install(FILES ${PROJECT_SOURCE_DIR}/plugin/uringfs_file_system.h
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/uringfs/rocksdb)
+  install(FILES ${PROJECT_SOURCE_DIR}/plugin/uringfs_c.h
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/uringfs RENAME c.h)
   install(FILES ${PROJECT_SOURCE_DIR}/plugin/Finduringfs_rocksdb.cmake
     DESTINATION ${uringfs_config_dir})
   install(TARGETS uringfs EXPORT uringfsRocksdbTargets

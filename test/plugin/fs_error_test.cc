@@ -127,6 +127,36 @@ TEST(FsErrorTest, TheEnvFactoryWorks) {
   EXPECT_STREQ(env->GetFileSystem()->Name(), "uringfs");
 }
 
+// RocksDB keeps a bare pointer: it must be good for as long as the process.
+TEST(FsErrorTest, AnOptionsStringNamesTheEnv) {
+  rocksdb::ConfigOptions config;
+  config.registry->AddLibrary("uringfs", &register_uringfs, "");
+  const rocksdb::DBOptions base;
+  for (const bool is_lax : {true, false}) {
+    config.ignore_unsupported_options = is_lax;
+    rocksdb::DBOptions options;
+    rocksdb::Status status = rocksdb::GetDBOptionsFromString(
+        config, base, "create_if_missing=true;env=uringfs://", &options);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    EXPECT_STREQ(options.env->GetFileSystem()->Name(), "uringfs");
+    rocksdb::DBOptions more;
+    status = rocksdb::GetDBOptionsFromString(
+        config, base, "env={id=uringfs://?wal_buffers=5}", &more);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    EXPECT_THAT(more.env->GetFileSystem()->GetPrintableOptions(),
+                HasSubstr("wal_buffers=5"));
+    EXPECT_NE(more.env, options.env);
+    // RocksDB takes that for options of an Env without a name.
+    status = rocksdb::GetDBOptionsFromString(
+        config, base, "env=uringfs://?wal_buffers=5", &more);
+    EXPECT_EQ(status.ok(), is_lax);
+    status = rocksdb::GetDBOptionsFromString(config, base,
+                                             "env={id=uringfs://?no=1}", &more);
+    EXPECT_FALSE(status.ok());
+    EXPECT_THAT(status.ToString(), HasSubstr("there is no option 'no'"));
+  }
+}
+
 // Whether the file holds the first `synced` pieces of 'x', and nothing else.
 bool Holds(const std::string& path, size_t synced_bytes) {
   const std::string content = ReadWholeFile(path);
