@@ -79,8 +79,9 @@ struct LogOptions {
 
   // For a serialised log: what was flushed is durable no later than this many
   // milliseconds afterwards, if the device keeps up, whether anybody syncs or
-  // not. A second background thread sees to that; LogStats::late_syncs counts
-  // the times when it was too late. From 4 to 60000; 0: only what is synced.
+  // not, and once the log is closed or settled for good. A second background
+  // thread sees to that; LogStats::late_syncs counts the times when it was too
+  // late. From 4 to 60000; 0: only what is synced.
   uint32_t durable_within_ms = 0;
 
   // For a serialised log with a shared ring that is synced again and again:

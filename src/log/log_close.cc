@@ -48,7 +48,10 @@ Status LogEngine::Close() {
   const ExclusiveLock lock(&restart_mutex_);
   // An error is sticky and comes back below.
   if (state_.is_open()) {
-    (void)WriteOutTo(ClaimedEnd());
+    // Whoever is to be durable within a time is not looked after any more.
+    (void)(options_.durable_within_ms > 0
+               ? SyncUpTo(ClaimedEnd(), SyncKind::kData)
+               : WriteOutTo(ClaimedEnd()));
   }
   RunAlone([&](Flusher* flusher) {
     restart_mutex_.AssertHeld();
@@ -278,6 +281,10 @@ Status LogEngine::SettleAlone(Flusher* flusher) {
   Status status = flusher->CutToWritten();
   // The new size is not durable.
   syncs_.FileChanged();
+  if (status.ok() && options_.durable_within_ms > 0) {
+    // The background threads end with the process.
+    status = syncs_.FlushDevice(SyncKind::kData);
+  }
   if (!status.ok()) {
     return status;
   }

@@ -229,6 +229,20 @@ TEST_P(DurableWithinTest, AnErrorIsTheLogs) {
   EXPECT_FALSE(log_->Sync().ok());
 }
 
+// Nobody looks after it then.
+TEST_P(DurableWithinTest, ClosedItIsDurable) {
+  AppendAndFlush(5000);
+  ASSERT_TRUE(log_->Close().ok());
+  EXPECT_EQ(log_->hi_stable(), 5000u);
+  ExpectAllAfterPowerLoss(5000);
+}
+
+TEST_P(DurableWithinTest, SettledForGoodItIsDurable) {
+  AppendAndFlush(5000);
+  ASSERT_TRUE(log_->SettleForGood(std::chrono::seconds(60)).ok());
+  ExpectAllAfterPowerLoss(5000);
+}
+
 // The thread looks after other logs too.
 TEST_P(DurableWithinTest, AWriterInsideIsNotWaitedFor) {
   AppendAndFlush(100);
