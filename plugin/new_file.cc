@@ -101,10 +101,11 @@ class LateSyncs {
       return;
     }
     logs_->Write(DirectoryOf(log.path()), rdb::InfoLogLevel::WARN_LEVEL,
-                 "the disk is too slow: so far " + std::to_string(late) +
-                     " times writes to " + log.path() +
+                 "so far " + std::to_string(late) + " times writes to " +
+                     log.path() +
                      " were durable later than wal_durable_within=" +
-                     std::to_string(within_ms_) + "ms");
+                     std::to_string(within_ms_) +
+                     "ms: the disk is too slow, or the machine too busy");
   }
 
  private:

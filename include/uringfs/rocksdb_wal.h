@@ -35,8 +35,8 @@ bool NamesAsWalDir(const std::string& database, const std::string& directory);
 // there is none, or its MANIFEST is missing, damaged or encrypted.
 bool TellsItsWals(const std::string& directory);
 
-// Whether the MANIFEST that its CURRENT names can be read at all. OK if there
-// is no CURRENT, or one that names none (encrypted). Errors: those of reading.
+// The same, but OK if there is no CURRENT, or one that looks encrypted. Errors:
+// those of reading, and kCorruption.
 Status CheckManifest(const std::string& directory);
 
 // Whether a database is in `directory`: it has a CURRENT.

@@ -133,10 +133,12 @@ Status SyncDirectoryOf(const std::string& path) {
 namespace {
 
 // Of an open file description, as flock's; but the two do not know each other.
-struct flock FirstByte(short type) {
+// Of a byte that nobody else locks.
+struct flock NoticeByte(short type) {
   struct flock lock = {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(0x7572696e676673);
   lock.l_len = 1;
   return lock;
 }
@@ -144,13 +146,13 @@ struct flock FirstByte(short type) {
 }  // namespace
 
 int PosixFile::SetNotice() const {
-  struct flock lock = FirstByte(F_RDLCK);
+  struct flock lock = NoticeByte(F_RDLCK);
   return ErrnoOf(
       Uninterrupted([&] { return ::fcntl(fd_, F_OFD_SETLK, &lock); }));
 }
 
 bool PosixFile::HasNotice() const {
-  struct flock lock = FirstByte(F_WRLCK);
+  struct flock lock = NoticeByte(F_WRLCK);
   return ::fcntl(fd_, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 

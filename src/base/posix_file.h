@@ -57,9 +57,9 @@ class PosixFile final : public ByteSource {
   // `operation` is LOCK_SH or LOCK_EX. EWOULDBLOCK if another descriptor
   // stands in the way. The lock goes with this descriptor.
   int TryLock(int operation) const;
-  // Another lock, of the file's first byte: any number of descriptors may set
-  // it, until they are closed. EWOULDBLOCK never. Whether another one has it;
-  // false where there is no such lock.
+  // Another lock: any number of descriptors may set it, until they are closed.
+  // EWOULDBLOCK never. Whether another one has it; false where there is no such
+  // lock.
   int SetNotice() const;
   bool HasNotice() const;
 

@@ -48,10 +48,10 @@ Status LogEngine::Close() {
   const ExclusiveLock lock(&restart_mutex_);
   // An error is sticky and comes back below.
   if (state_.is_open()) {
-    // Whoever is to be durable within a time is not looked after any more.
-    (void)(options_.durable_within_ms > 0
-               ? SyncUpTo(ClaimedEnd(), SyncKind::kData)
-               : WriteOutTo(ClaimedEnd()));
+    (void)WriteOutTo(ClaimedEnd());
+    if (options_.durable_within_ms > 0) {
+      SyncInTime(ClaimedEnd());  // nobody looks after it any more
+    }
   }
   RunAlone([&](Flusher* flusher) {
     restart_mutex_.AssertHeld();
@@ -283,6 +283,7 @@ Status LogEngine::SettleAlone(Flusher* flusher) {
   syncs_.FileChanged();
   if (status.ok() && options_.durable_within_ms > 0) {
     // The background threads end with the process.
+    (void)MakeNameDurable();
     status = syncs_.FlushDevice(SyncKind::kData);
   }
   if (!status.ok()) {

@@ -92,7 +92,7 @@ Status LogEngine::StartSyncs() {
   if (options_.durable_within_ms == 0 || is_ticked_by_hand_) {
     return Status::Ok();
   }
-  Ticker& syncer = Ticker::ForSyncs();
+  Ticker& syncer = Ticker::ForSyncs(identity_.device);
   Status status = syncer.Add(&sync_look_);
   if (status.ok()) {
     syncer_ = &syncer;

@@ -124,6 +124,7 @@ class LogEngine final {
   bool IsFilled(uint64_t known, uint64_t offset) const;
   bool TryPublish(uint64_t offset) URINGFS_REQUIRES_SHARED(restart_mutex_);
   Status MakeNameDurable();
+  void SyncInTime(uint64_t flushed) URINGFS_REQUIRES_SHARED(restart_mutex_);
   void NoteUnstable(std::chrono::nanoseconds waited);
   uint64_t FlushedEnd() const URINGFS_REQUIRES_SHARED(restart_mutex_);
   Status PublishTo(uint64_t offset) URINGFS_REQUIRES_SHARED(restart_mutex_);

@@ -229,6 +229,17 @@ void LogEngine::NoteUnstable(std::chrono::nanoseconds waited) {
   }
 }
 
+// What is written of the stream below `flushed`. An error of the log is sticky:
+// whoever writes next is told.
+void LogEngine::SyncInTime(uint64_t flushed) {
+  const uint64_t end = std::min(flushed, writes_.written());
+  const bool is_named = MakeNameDurable().ok();
+  const bool is_synced =
+      syncs_.SyncTo(end, SyncKind::kData, /*may_write=*/false).ok();
+  const bool is_all = is_named && is_synced && end == flushed;
+  NoteUnstable(sync_schedule_.End(Ticker::Clock::now(), is_all));
+}
+
 bool LogEngine::SyncTick(const Ticker::Tick& tick) {
   if (!restart_mutex_.TryLockShared()) {
     return true;
@@ -241,15 +252,9 @@ bool LogEngine::SyncTick(const Ticker::Tick& tick) {
   if (!sync_schedule_.Begin(tick.now, tick.awake_since, flushed, hi_stable())) {
     return flushed > hi_stable();
   }
-  // Nobody is waited for who may be inside a buffer for long. An error of the
-  // log is sticky: whoever writes next is told.
+  // Nobody is waited for who may be inside a buffer for long.
   Drain(flushed);
-  const uint64_t end = std::min(flushed, writes_.written());
-  const bool is_named = MakeNameDurable().ok();
-  const bool is_synced =
-      syncs_.SyncTo(end, SyncKind::kData, /*may_write=*/false).ok();
-  const bool is_all = is_named && is_synced && end == flushed;
-  NoteUnstable(sync_schedule_.End(Ticker::Clock::now(), is_all));
+  SyncInTime(flushed);
   return true;
 }
 

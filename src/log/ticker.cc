@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <memory>
 #include <system_error>
@@ -18,6 +19,7 @@ namespace {
 // Empty looks before it sleeps: a log that is written and synced all the time
 // should not have to wake it each time.
 constexpr std::chrono::milliseconds kBeforeSleep{200};
+constexpr size_t kMaxSyncers = 16;
 
 }  // namespace
 
@@ -43,9 +45,10 @@ Ticker& Ticker::ForDrains() {
   return OfProcess(&current, "uringfs-drain", kDrainTick);
 }
 
-Ticker& Ticker::ForSyncs() {
-  static std::atomic<Ticker*> current{nullptr};
-  return OfProcess(&current, "uringfs-sync", kSyncTick);
+Ticker& Ticker::ForSyncs(uint64_t device) {
+  // No lock: a child of fork might find it held for ever.
+  static std::array<std::atomic<Ticker*>, kMaxSyncers> all{};
+  return OfProcess(&all[device % kMaxSyncers], "uringfs-sync", kSyncTick);
 }
 
 Status Ticker::Add(const Look* look) {

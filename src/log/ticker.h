@@ -43,7 +43,8 @@ class Ticker {
   static constexpr std::chrono::milliseconds kSyncTick{1};
 
   static Ticker& ForDrains();
-  static Ticker& ForSyncs();
+  // One for each device, as far as they go: a slow one holds up no other.
+  static Ticker& ForSyncs(uint64_t device);
 
   // Errors: no thread can be started.
   Status Add(const Look* look);

@@ -290,22 +290,16 @@ class RecordReader {
   bool is_at_end_ = false;
 };
 
-// The name that CURRENT holds; "" if it holds none, or there is no CURRENT.
-// Errors: those of reading, as errno.
-int FindName(const std::string& directory, std::string* name) {
+// What CURRENT holds; "" if it holds nothing. Errors: those of reading, as
+// errno.
+int ReadCurrent(const std::string& directory, std::string* text) {
   PosixFile current;
-  char text[kMaxCurrentBytes];
+  char bytes[kMaxCurrentBytes];
   size_t got = 0;
-  name->clear();
   int error = current.Open(directory + "/CURRENT", O_RDONLY);
-  error = error == 0 ? current.ReadAt(0, sizeof(text), text, &got) : error;
-  if (error == 0 && got > 0 && text[got - 1] == '\n') {
-    name->assign(text, got - 1);
-  }
-  if (name->find('/') != std::string::npos) {
-    name->clear();
-  }
-  return error == ENOENT ? 0 : error;
+  error = error == 0 ? current.ReadAt(0, sizeof(bytes), bytes, &got) : error;
+  text->assign(bytes, error == 0 ? got : 0);
+  return error;
 }
 
 }  // namespace
@@ -313,12 +307,14 @@ int FindName(const std::string& directory, std::string* name) {
 bool FindWantedWals(const std::string& directory, WantedWals* wanted) {
   std::string name;
   PosixFile manifest;
-  if (FindName(directory, &name) != 0 || name.empty() ||
-      manifest.Open(directory + "/" + name, O_RDONLY) != 0) {
+  if (ReadCurrent(directory, &name) != 0 || name.empty() ||
+      name.back() != '\n' || name.find('/') != std::string::npos) {
     return false;
   }
+  name.pop_back();
   Database database;
-  if (!RecordReader(manifest, &database).ReadAll()) {
+  if (manifest.Open(directory + "/" + name, O_RDONLY) != 0 ||
+      !RecordReader(manifest, &database).ReadAll()) {
     return false;
   }
   *wanted = database.Wanted();
@@ -331,17 +327,18 @@ bool TellsItsWals(const std::string& directory) {
 }
 
 Status CheckManifest(const std::string& directory) {
-  std::string name = "CURRENT";
-  PosixFile manifest;
-  int error = FindName(directory, &name);
-  // What is encrypted looks like anything.
-  if (error == 0 && name.compare(0, 9, "MANIFEST-") == 0) {
-    error = manifest.Open(directory + "/" + name, O_RDONLY);
+  std::string text;
+  const int error = ReadCurrent(directory, &text);
+  if (error != 0 && error != ENOENT) {
+    return Status::FromErrno(error, "read", directory + "/CURRENT");
   }
-  return error == 0 ? Status::Ok()
-                    : Status::FromErrno(
-                          error, "open",
-                          directory + "/" + (name.empty() ? "CURRENT" : name));
+  const bool is_plain = text.empty() || text.compare(0, 9, "MANIFEST-") == 0;
+  return error == ENOENT || !is_plain || TellsItsWals(directory)
+             ? Status::Ok()
+             : Status::Corruption(
+                   "it, or the MANIFEST that it names, is missing, cut short, "
+                   "damaged, or of a release that is not known",
+                   directory + "/CURRENT");
 }
 
 }  // namespace uringfs

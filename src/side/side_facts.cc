@@ -31,11 +31,13 @@ bool IsItsLog(const Side& side, const SideFacts& facts) {
   if (header.log_birth != 0) {
     return header.log_birth == side.log_birth;
   }
-  const bool is_its_file_system =
-      facts.is_other_boot || header.log_device == side.log.st_dev ||
-      (header.file_system != 0 &&
-       header.file_system == FileSystemIdOf(side.path));
-  return facts.is_its_name && is_its_file_system;
+  if (!facts.is_its_name) {
+    return false;
+  }
+  const uint64_t file_system = FileSystemIdOf(side.path);
+  return header.file_system != 0 && file_system != 0
+             ? header.file_system == file_system
+             : facts.is_other_boot || header.log_device == side.log.st_dev;
 }
 
 Witness WitnessOfMount(const Side& side) {

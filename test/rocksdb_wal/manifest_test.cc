@@ -14,6 +14,7 @@
 #include "test/support/temp_dir.h"
 
 #include "gtest/gtest.h"
+#include "uringfs/rocksdb_wal.h"
 
 namespace uringfs {
 namespace {
@@ -173,6 +174,27 @@ bool GoesOn(const WalFormat& format, const std::string& log_path) {
 }
 
 // One that a family is ahead of is not read as a whole, and is wanted.
+// Of a copy that broke off, say.
+TEST_F(ManifestTest, ADatabaseThatShouldTellAndCannot) {
+  EXPECT_TRUE(CheckManifest(dir_.path()).ok()) << "there is none";
+  Add(LogNumber(4));
+  Write();
+  EXPECT_TRUE(CheckManifest(dir_.path()).ok());
+  WriteWholeFile(dir_.File("MANIFEST-000005"), "");
+  EXPECT_EQ(CheckManifest(dir_.path()).code(), Status::Code::kCorruption);
+  std::filesystem::remove(dir_.File("MANIFEST-000005"));
+  EXPECT_EQ(CheckManifest(dir_.path()).code(), Status::Code::kCorruption);
+  Write();
+  for (const char* text : {"", "MANIFEST-000005", "MANIFEST-000006\n"}) {
+    WriteWholeFile(dir_.File("CURRENT"), text);
+    EXPECT_EQ(CheckManifest(dir_.path()).code(), Status::Code::kCorruption)
+        << text;
+  }
+  // Encrypted, it looks like anything.
+  WriteWholeFile(dir_.File("CURRENT"), "\x8f\x01~q\nMANIFEST-000005\n");
+  EXPECT_TRUE(CheckManifest(dir_.path()).ok());
+}
+
 TEST_F(ManifestTest, OfTheLogsOwnDatabase) {
   Add(LogNumber(5));
   Add(Number(201) + Text("other") + LogNumber(9) + Family(1));
