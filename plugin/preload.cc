@@ -268,16 +268,14 @@ const bool kIsLoaded = [] {
   if (version == nullptr) {
     return true;
   }
-  if (!IsOfThisObject(::dlsym(RTLD_DEFAULT, kDefaultSymbol))) {
-    if (IsAskedFor()) {
-      Say("this program has a RocksDB linked into it, which cannot be "
-          "replaced");
-    }
-    return true;
+  const bool is_first = IsOfThisObject(::dlsym(RTLD_DEFAULT, kDefaultSymbol));
+  if (!is_first && IsAskedFor()) {
+    Say("this program has a RocksDB linked into it, or opened this object "
+        "itself: its default file system cannot be replaced");
   }
   if (const std::string path = ModuleFor(version); !path.empty()) {
     void* const module = OpenModule(path);
-    if (module != nullptr && IsAskedFor()) {
+    if (module != nullptr && is_first && IsAskedFor()) {
       RefuseToBeDeaf(module);
     }
   }

@@ -208,6 +208,7 @@ class LogEngine final {
   Ticker* drainer_ URINGFS_GUARDED_BY(restart_mutex_) = nullptr;
   // Null unless flushed bytes are to be durable within a time.
   Ticker* syncer_ URINGFS_GUARDED_BY(restart_mutex_) = nullptr;
+  std::atomic<uint64_t> flush_marks_{0};  // with syncer_: flushes
   const bool is_ticked_by_hand_;
   const Ticker::Look drain_look_;
   const Ticker::Look sync_look_;

@@ -101,8 +101,9 @@ Status LogEngine::Flush() {
   const uint64_t end = ClaimedEnd();
   status = IsPublishedOnly() ? PublishTo(end) : WriteOutTo(end);
   if (syncer_ != nullptr) {
-    // For what was written; what was published is seen in any case.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    // [F1] seq_cst, between what was written and the look at the thread: see
+    // Ticker::WakeIfAsleep. Partner of the load in SyncTick.
+    flush_marks_.fetch_add(1, std::memory_order_seq_cst);
     syncer_->WakeIfAsleep();
   }
   return status;
@@ -248,6 +249,8 @@ bool LogEngine::SyncTick(const Ticker::Tick& tick) {
   if (!state_.CheckUsable().ok()) {
     return false;
   }
+  // [F1] seq_cst: whoever found this thread at work has written before.
+  (void)flush_marks_.load(std::memory_order_seq_cst);
   const uint64_t flushed = FlushedEnd();
   if (!sync_schedule_.Begin(tick.now, tick.awake_since, flushed, hi_stable())) {
     return flushed > hi_stable();

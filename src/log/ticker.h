@@ -56,7 +56,7 @@ class Ticker {
   void WakeIfAsleep() {
     // seq_cst: partner of the store in Run(). Either we see it asleep, or it
     // sees, when it looks once more before it sleeps, what the caller changed
-    // before, by a seq_cst store or in front of a seq_cst fence.
+    // before, by a seq_cst access or in front of one.
     if (is_asleep_.load(std::memory_order_seq_cst)) {
       Wake();
     }
