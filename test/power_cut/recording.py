@@ -114,15 +114,18 @@ class Life:
 def draw_life(fs, workload, seed, preextend, random, lie=False):
     """A life with what else may differ; preextend None: posix."""
     uri = ""
-    ring_after = random.choice((0, 65536))
+    # A WAL without a side file goes through the page cache. Synced beside its
+    # puts it may end within a record after a cut, as one of posix may, which a
+    # few images of posix do not always show.
+    is_bounded = "within_ms" in WORKLOADS[workload]
+    ring_after = 0 if is_bounded else random.choice((0, 65536))
     buffers = random.choice(("64K", "256K"))
     if preextend is not None:
         uri = (f"uringfs://?wal_preextend={preextend}"
                f"&wal_ring_after_bytes={ring_after}"
                f"&wal_buffer_bytes={buffers}")
-        within = WORKLOADS[workload].get("within_ms")
-        if within is not None:
-            uri += f"&wal_durable_within={within}ms"
+        if is_bounded:
+            uri += f"&wal_durable_within={WORKLOADS[workload]['within_ms']}ms"
     return Life(fs, workload, seed, uri, random.choice((0, 100, 500)),
                 random.choice((0, 0, 300)), random.random() < 0.4,
                 fs != "ext4" or random.random() < 0.75,
