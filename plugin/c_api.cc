@@ -2,7 +2,6 @@
 
 #include <rocksdb/c.h>
 #include <rocksdb/env.h>
-#include <rocksdb/version.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -33,29 +32,21 @@ const rdb::FileSystem& FileSystemOf(const rocksdb_env_t* handle) {
   return *EnvIn(const_cast<rocksdb_env_t*>(handle))->GetFileSystem();
 }
 
-std::string WhyNotHere() {
-  const std::string compiled =
-      std::to_string(ROCKSDB_MAJOR) + "." + std::to_string(ROCKSDB_MINOR);
-  const std::string running = rdb::GetRocksVersionAsString(false);
-  return compiled == running ? ""
-                             : "uringfs: built for RocksDB " + compiled +
-                                   ", and the process runs RocksDB " + running;
-}
-
 }  // namespace
 }  // namespace uringfs
 
 using uringfs::EnvIn;
 
 rocksdb_env_t* rocksdb_create_uringfs_env(const char* uri, char** errptr) {
-  std::string why = uringfs::WhyNotHere();
-  uringfs::rdb::Env* env = nullptr;
-  if (why.empty()) {
-    const auto status = uringfs::FindUringEnv(uri, &env);
-    why = status.ok() ? "" : status.ToString();
+  const std::string other = uringfs::OtherRelease();
+  if (!other.empty()) {
+    uringfs::SaveError("uringfs: " + other, errptr);
+    return nullptr;
   }
-  if (!why.empty()) {
-    uringfs::SaveError(why, errptr);
+  uringfs::rdb::Env* env = nullptr;
+  const auto status = uringfs::FindUringEnv(uri, &env);
+  if (!status.ok()) {
+    uringfs::SaveError(status.ToString(), errptr);
     return nullptr;
   }
   // One that does not own its Env.

@@ -2,6 +2,7 @@
 
 #include "fs_options.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdint>
 #include <limits>
@@ -233,24 +234,17 @@ bool ParseNumber(const std::string& text, uint64_t* number) {
   return at == text.size();
 }
 
-bool HasEnd(const std::string& text, std::string_view end) {
-  return text.size() > end.size() &&
-         text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 // Digits, and perhaps "ms" or "s".
 bool ParseMilliseconds(const std::string& text, uint64_t* number) {
-  const bool is_in_ms = HasEnd(text, "ms");
-  const bool is_in_s = !is_in_ms && HasEnd(text, "s");
-  const std::string digits = text.substr(0, text.size() - (is_in_ms  ? 2
-                                                           : is_in_s ? 1
-                                                                     : 0));
-  if (digits.find_first_not_of("0123456789") != std::string::npos ||
-      !ParseNumber(digits, number) ||
+  const size_t digits =
+      std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::string unit = text.substr(digits);
+  if ((!unit.empty() && unit != "ms" && unit != "s") ||
+      !ParseNumber(text.substr(0, digits), number) ||
       *number > std::numeric_limits<uint32_t>::max()) {
     return false;
   }
-  *number *= is_in_s ? 1000 : 1;
+  *number *= unit == "s" ? 1000 : 1;
   return true;
 }
 
@@ -276,17 +270,15 @@ bool SetValue(const Option& option, const std::string& text,
   switch (option.kind) {
     case Kind::kPowerOfTwo:
     case Kind::kCount:
-      if (!ParseNumber(text, &number) || !InRange(option, number)) {
+    case Kind::kMilliseconds: {
+      const auto parse = option.kind == Kind::kMilliseconds ? &ParseMilliseconds
+                                                            : &ParseNumber;
+      if (!parse(text, &number) || !InRange(option, number)) {
         return false;
       }
       options->*option.number = static_cast<uint32_t>(number);
       return true;
-    case Kind::kMilliseconds:
-      if (!ParseMilliseconds(text, &number) || !InRange(option, number)) {
-        return false;
-      }
-      options->*option.number = static_cast<uint32_t>(number);
-      return true;
+    }
     case Kind::kRingHome:
       return FindName(kRingHomeNames, text, &options->wal_ring);
     case Kind::kDirectIo:

@@ -6,7 +6,6 @@
 #include "module.h"
 
 #include <dlfcn.h>
-#include <rocksdb/version.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -19,29 +18,21 @@
 namespace uringfs {
 namespace {
 
-// Classes of RocksDB gain virtual functions from one minor release to the next:
-// with another one calls would go astray. liburingfs.so opens the module that
-// fits; somebody may preload a module himself.
+// liburingfs.so opens the module that fits; somebody may preload a module
+// himself.
 bool FitsRunningRocksDb() {
-  const std::string compiled =
-      std::to_string(ROCKSDB_MAJOR) + "." + std::to_string(ROCKSDB_MINOR);
-  const std::string running = rdb::GetRocksVersionAsString(false);
-  if (running != compiled) {
-    std::fprintf(stderr,
-                 "uringfs: not registered: this module was built for RocksDB "
-                 "%s and the process runs RocksDB %s\n",
-                 compiled.c_str(), running.c_str());
+  const std::string other = OtherRelease();
+  if (!other.empty()) {
+    std::fprintf(stderr, "uringfs: not registered: this module was %s\n",
+                 other.c_str());
   }
-  return running == compiled;
+  return other.empty();
 }
 
 // Only liburingfs.so hears that variable. Without it RocksDB's own file system
 // would open a killed database with less than it acknowledged.
 void RefuseToBeDeaf() {
-  const char* const value = std::getenv(kDefaultVariable);
-  const std::string text = value != nullptr ? value : "";
-  if (text.empty() || text == "0" ||
-      ::dlsym(RTLD_DEFAULT, kPreload) != nullptr) {
+  if (WantedDefault().empty() || ::dlsym(RTLD_DEFAULT, kPreload) != nullptr) {
     return;
   }
   std::fprintf(stderr,

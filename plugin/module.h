@@ -8,12 +8,21 @@
 #ifndef URINGFS_PLUGIN_MODULE_H_
 #define URINGFS_PLUGIN_MODULE_H_
 
+#include <cstdlib>
+#include <string>
+
 namespace uringfs {
 
 // "1": uringfs with its default options is RocksDB's default file system. A URI
 // as for --fs_uri: with those. Unset, empty or "0": it is not. Anything else:
 // nothing opens.
 inline constexpr char kDefaultVariable[] = "URINGFS_DEFAULT";
+// Its value; "" if it asks for nothing.
+inline std::string WantedDefault() {
+  const char* const value = std::getenv(kDefaultVariable);
+  const std::string text = value != nullptr ? value : "";
+  return text == "0" ? "" : text;
+}
 
 // uringfs_default() of the module, by its name.
 using ModuleDefault = const void* (*)(const void* version, void* rocksdb);

@@ -55,11 +55,7 @@ struct RocksDb {
   std::string object;  // a shared object that sees it; "": the program
 };
 
-bool IsAskedFor() {
-  const char* const value = std::getenv(kDefaultVariable);
-  const std::string text = value != nullptr ? value : "";
-  return !text.empty() && text != "0";
-}
+bool IsAskedFor() { return !WantedDefault().empty(); }
 
 void Say(const std::string& what) {
   static std::atomic<bool> has_spoken{false};
@@ -170,6 +166,16 @@ void* OpenModule(const std::string& path) {
   return module;
 }
 
+// Whether this object defines it. The address of ours would not tell: where
+// the program exports its own, that comes first for us, too.
+bool IsOfThisObject(const void* symbol) {
+  Dl_info of_symbol = {};
+  Dl_info of_this = {};
+  return ::dladdr(symbol, &of_symbol) != 0 &&
+         ::dladdr(&kDefaultSymbol, &of_this) != 0 &&
+         of_symbol.dli_fbase == of_this.dli_fbase;
+}
+
 // The RocksDB that the code at `address` calls. What a program opens for itself
 // alone (RTLD_LOCAL) may have one of its own, which RTLD_NEXT does not see.
 RocksDb RocksDbOf(void* address) {
@@ -188,8 +194,7 @@ RocksDb RocksDbOf(void* address) {
     return found;
   }
   void* const own = ::dlsym(object, kDefaultSymbol);
-  if (own != nullptr &&
-      own != reinterpret_cast<void*>(&rocksdb::FileSystem::Default)) {
+  if (own != nullptr && !IsOfThisObject(own)) {
     found.default_file_system = own;
     found.version = ::dlsym(object, kVersionSymbol);
     found.object = map->l_name;
@@ -237,15 +242,6 @@ const FileSystemPtr* DefaultOfModule(const RocksDb& rocksdb) {
            rocksdb.object + " is not the one that modules see");
   }
   return static_cast<const FileSystemPtr*>(made);
-}
-
-// Its address would not tell: the program's own comes first for us, too.
-bool IsOfThisObject(const void* symbol) {
-  Dl_info of_symbol = {};
-  Dl_info of_this = {};
-  return ::dladdr(symbol, &of_symbol) != 0 &&
-         ::dladdr(&kDefaultSymbol, &of_this) != 0 &&
-         of_symbol.dli_fbase == of_this.dli_fbase;
 }
 
 // A RocksDB that is linked so that it calls its own functions directly, and

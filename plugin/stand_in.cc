@@ -74,12 +74,8 @@ class StandIn final : public UringFileSystem {
 
 // "" if the variable asks for nothing.
 std::string WantedUri() {
-  const char* const value = std::getenv(kDefaultVariable);
-  const std::string text = value != nullptr ? value : "";
-  if (text == "1") {
-    return "uringfs://";
-  }
-  return text == "0" ? "" : text;
+  const std::string text = WantedDefault();
+  return text == "1" ? "uringfs://" : text;
 }
 
 rdb::Status MakeStandIn(const std::string& uri, const FileSystemPtr& base,

@@ -224,9 +224,8 @@ uint64_t LogEngine::hi_written() const {
 }
 
 uint64_t LogEngine::hi_flushed() const {
-  const uint64_t written = hi_written();
   if (IsForeign()) {
-    return written;
+    return hi_written();
   }
   const SharedLock lock(&restart_mutex_);
   return FlushedEnd();

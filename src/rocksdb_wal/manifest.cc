@@ -302,13 +302,12 @@ int ReadCurrent(const std::string& directory, std::string* text) {
   return error;
 }
 
-}  // namespace
-
-bool FindWantedWals(const std::string& directory, WantedWals* wanted) {
-  std::string name;
+// `name`: what CURRENT holds.
+bool ReadManifest(const std::string& directory, std::string name,
+                  WantedWals* wanted) {
   PosixFile manifest;
-  if (ReadCurrent(directory, &name) != 0 || name.empty() ||
-      name.back() != '\n' || name.find('/') != std::string::npos) {
+  if (name.empty() || name.back() != '\n' ||
+      name.find('/') != std::string::npos) {
     return false;
   }
   name.pop_back();
@@ -319,6 +318,14 @@ bool FindWantedWals(const std::string& directory, WantedWals* wanted) {
   }
   *wanted = database.Wanted();
   return true;
+}
+
+}  // namespace
+
+bool FindWantedWals(const std::string& directory, WantedWals* wanted) {
+  std::string current;
+  return ReadCurrent(directory, &current) == 0 &&
+         ReadManifest(directory, current, wanted);
 }
 
 bool TellsItsWals(const std::string& directory) {
@@ -333,7 +340,8 @@ Status CheckManifest(const std::string& directory) {
     return Status::FromErrno(error, "read", directory + "/CURRENT");
   }
   const bool is_plain = text.empty() || text.compare(0, 9, "MANIFEST-") == 0;
-  return error == ENOENT || !is_plain || TellsItsWals(directory)
+  WantedWals wanted;
+  return error == ENOENT || !is_plain || ReadManifest(directory, text, &wanted)
              ? Status::Ok()
              : Status::Corruption(
                    "it, or the MANIFEST that it names, is missing, cut short, "

@@ -65,6 +65,13 @@ Judgement Unusable(const SideFacts& facts, std::string reason) {
   return judgement;
 }
 
+// The same where nobody can tell how much is missing.
+Judgement UnusableForUnknown(const SideFacts& facts, std::string reason) {
+  Judgement judgement = Unusable(facts, std::move(reason));
+  judgement.knows_stake = false;
+  return judgement;
+}
+
 constexpr char kWentDown[] =
     "the machine was started, or the file system mounted, since the log was "
     "written, and what was not synced then is not all there";
@@ -189,14 +196,12 @@ Judgement JudgeLongLog(const SideFacts& facts) {
   const bool is_proven =
       IsProven(facts) && (facts.log_has_all || facts.sum == Witness::kUnknown);
   if (is_proven && IsOutdated(facts)) {
-    Judgement judgement = Unusable(
+    return UnusableForUnknown(
         facts,
         "the log goes on, for " +
             std::to_string(BytesFrom(facts.filled, facts.log_bytes)) +
             " bytes, behind all that it knows of: it is an older one that was "
             "put in this place, or the two were copied at different times");
-    judgement.knows_stake = false;
-    return judgement;
   }
   if (is_proven && (!MayHaveLost(facts) || IsToBeCut(facts))) {
     return Whole(facts, EndOfLongLog(facts));
@@ -211,15 +216,13 @@ Judgement JudgeLongLog(const SideFacts& facts) {
   }
   if (facts.filled <= facts.written) {
     // How long the file is proves nothing: its end may be zeros.
-    Judgement judgement = Unusable(
+    return UnusableForUnknown(
         facts,
         "the log beside it, of which nobody can tell where its records end (it "
         "is encrypted?), is not what was promised in its first " +
             std::to_string(facts.filled) +
             " bytes: it was changed or replaced since, or copied earlier than "
             "the side file");
-    judgement.knows_stake = false;
-    return judgement;
   }
   if (facts.is_its_log && facts.mount == Witness::kUnknown) {
     return Older(facts, "the log is newer");

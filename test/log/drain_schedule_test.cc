@@ -21,7 +21,6 @@ namespace uringfs {
 namespace {
 
 using test::Append;
-using test::FakeDevice;
 using test::FakeDisk;
 using test::StreamBytes;
 using test::TempDir;
@@ -125,14 +124,10 @@ class DrainedLog : public testing::Test {
     log_.reset();
     LogOptions options = test::SharedRing(1 << 20, 2);
     options.drain_within_ms = within_ms;
-    LogParts parts;
-    ASSERT_TRUE(Workspace::Acquire(0, &parts.workspace).ok());
-    parts.opened = FakeDevice::Open(disk_ = FakeDisk::Create());
-    parts.is_ticked_by_hand = true;
-    ASSERT_TRUE(AcquireSideFile(path_, "", options, &parts.side).ok());
-    const Status status =
-        LogEngine::OpenOn(std::move(parts), path_, options, &log_);
-    ASSERT_TRUE(status.ok()) << status.ToString();
+    disk_ = FakeDisk::Create();
+    log_ = test::MustOpenBesideSide(disk_, path_, options, nullptr,
+                                    /*is_ticked_by_hand=*/true);
+    ASSERT_NE(log_, nullptr);
   }
 
   void AppendAndFlush(uint64_t bytes) {

@@ -26,7 +26,6 @@ namespace uringfs {
 namespace {
 
 using test::Append;
-using test::FakeDevice;
 using test::FakeDisk;
 using test::StreamBytes;
 using test::TempDir;
@@ -132,35 +131,31 @@ TEST(SyncScheduleTest, NothingWaitsWhileThereIsNothing) {
   EXPECT_EQ(schedule.End(awake + milliseconds(2), true), milliseconds(2));
 }
 
-enum class Ring { kPrivate, kShared };
+std::string NameOf(const testing::TestParamInfo<RingHome>& ring) {
+  return ring.param == RingHome::kShared ? "Shared" : "Private";
+}
 
 // A log that is looked at by the test.
-class DurableWithinTest : public testing::TestWithParam<Ring> {
+class DurableWithinTest : public testing::TestWithParam<RingHome> {
  protected:
   static constexpr uint32_t kWithinMs = 10;
 
   void SetUp() override {
-    if (GetParam() == Ring::kShared) {
+    if (GetParam() == RingHome::kShared) {
       URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir_.path());
     }
-    LogOptions options;
-    options.buffer_bytes = 4096;
-    options.buffers_count = 4;
+    LogOptions options = test::SharedRing();
+    options.ring_home = GetParam();
     options.durable_within_ms = kWithinMs;
-    LogParts parts;
-    parts.is_ticked_by_hand = true;
-    parts.opened = FakeDevice::Open(disk_);
-    Status status;
-    if (GetParam() == Ring::kShared) {
-      options.ring_home = RingHome::kShared;
-      ASSERT_TRUE(Workspace::Acquire(0, &parts.workspace).ok());
-      status = AcquireSideFile(path_, "", options, &parts.side);
+    if (GetParam() == RingHome::kShared) {
+      log_ = test::MustOpenBesideSide(disk_, path_, options, nullptr,
+                                      /*is_ticked_by_hand=*/true);
     } else {
-      status = Workspace::Acquire(4 * 4096, &parts.workspace);
+      ASSERT_TRUE(test::OpenOnFake(disk_, options, &log_,
+                                   /*is_ticked_by_hand=*/true)
+                      .ok());
     }
-    ASSERT_TRUE(status.ok()) << status.ToString();
-    status = LogEngine::OpenOn(std::move(parts), path_, options, &log_);
-    ASSERT_TRUE(status.ok()) << status.ToString();
+    ASSERT_NE(log_, nullptr);
   }
 
   void AppendAndFlush(uint64_t bytes) {
@@ -184,11 +179,8 @@ class DurableWithinTest : public testing::TestWithParam<Ring> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Rings, DurableWithinTest,
-                         testing::Values(Ring::kPrivate, Ring::kShared),
-                         [](const auto& p) {
-                           return p.param == Ring::kShared ? "Shared"
-                                                           : "Private";
-                         });
+                         testing::Values(RingHome::kPrivate, RingHome::kShared),
+                         NameOf);
 
 TEST_P(DurableWithinTest, NobodySyncs) {
   std::deque<uint64_t> flushed;
@@ -252,7 +244,7 @@ TEST_P(DurableWithinTest, AWriterInsideIsNotWaitedFor) {
     Tick();
   }
   // With a private ring Flush has written it.
-  EXPECT_EQ(Tick(), GetParam() == Ring::kShared);
+  EXPECT_EQ(Tick(), GetParam() == RingHome::kShared);
   inside.Commit();
   for (int look = 0; look < 20; ++look) {
     Tick();
@@ -266,14 +258,12 @@ TEST_P(DurableWithinTest, AWriterInsideIsNotWaitedFor) {
 }
 
 // On a real disk, by the thread.
-class DurableLogTest : public testing::TestWithParam<Ring> {
+class DurableLogTest : public testing::TestWithParam<RingHome> {
  protected:
   LogOptions Options() const {
     LogOptions options;
     options.durable_within_ms = 4;
-    if (GetParam() == Ring::kShared) {
-      options.ring_home = RingHome::kShared;
-    }
+    options.ring_home = GetParam();
     return options;
   }
 
@@ -289,11 +279,8 @@ class DurableLogTest : public testing::TestWithParam<Ring> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Rings, DurableLogTest,
-                         testing::Values(Ring::kPrivate, Ring::kShared),
-                         [](const auto& p) {
-                           return p.param == Ring::kShared ? "Shared"
-                                                           : "Private";
-                         });
+                         testing::Values(RingHome::kPrivate, RingHome::kShared),
+                         NameOf);
 
 TEST_P(DurableLogTest, AlsoAfterThereWasNothingForLong) {
   std::unique_ptr<LogStore> log;

@@ -20,8 +20,10 @@ namespace uringfs::test {
 
 inline Status OpenOnFake(const std::shared_ptr<FakeDisk>& disk,
                          const LogOptions& options,
-                         std::unique_ptr<LogEngine>* log) {
+                         std::unique_ptr<LogEngine>* log,
+                         bool is_ticked_by_hand = false) {
   LogParts parts;
+  parts.is_ticked_by_hand = is_ticked_by_hand;
   Status status = Workspace::Acquire(
       size_t{options.buffer_bytes} * options.buffers_count, &parts.workspace);
   if (!status.ok()) {
@@ -42,8 +44,10 @@ inline std::unique_ptr<LogEngine> MustOpenOnFake(
 // With a side file on a real disk, beside `path`.
 inline std::unique_ptr<LogEngine> MustOpenBesideSide(
     const std::shared_ptr<FakeDisk>& disk, const std::string& path,
-    const LogOptions& options, SyncProbe* probe = nullptr) {
+    const LogOptions& options, SyncProbe* probe = nullptr,
+    bool is_ticked_by_hand = false) {
   LogParts parts;
+  parts.is_ticked_by_hand = is_ticked_by_hand;
   EXPECT_TRUE(Workspace::Acquire(0, &parts.workspace).ok());
   parts.opened = FakeDevice::Open(disk);
   parts.probe = probe;
