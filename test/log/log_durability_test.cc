@@ -53,8 +53,8 @@ TEST(LogDurabilityTest, ACompletedButUnflushedWriteIsNeverAcknowledged) {
 
 TEST(LogDurabilityTest, AFlushThatBeganBeforeTheWriteDoesNotCoverIt) {
   auto disk = FakeDisk::Create();
-  std::unique_ptr<LogEngine> log;
   bool appended_during_flush = false;
+  std::unique_ptr<LogEngine> log;
   disk->SetObserver([&] {
     // Right after the device flush, before hi_stable moves: bytes written now
     // are not covered by it.

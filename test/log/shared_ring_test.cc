@@ -389,9 +389,9 @@ TEST_F(SharedRingOnFake, FlushWaitsForWritersBelow) {
 
 TEST_F(SharedRingOnFake, AppendsGoOnWhileTheTailBlockIsUnderIo) {
   auto disk = FakeDisk::Create();
-  std::unique_ptr<LogEngine> log;
   std::string stream = StreamBytes(0, 100);
   bool is_done = false;
+  std::unique_ptr<LogEngine> log;
   disk->SetObserver([&] {
     if (disk->in_flight() > 0 && !is_done) {
       is_done = true;
