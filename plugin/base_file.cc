@@ -2,10 +2,28 @@
 
 #include "base_file.h"
 
+#include <optional>
+
 #include "file_size_signal.h"
+#include "handed_checksum.h"
 #include "live_file.h"
 
+#include "uringfs/internal/crc32c.h"
+
 namespace uringfs {
+namespace {
+
+// Posix does not name the way out.
+rdb::IOStatus WithAdvice(rdb::IOStatus status) {
+  if (status.ok() ||
+      status.ToString().find("File too large") == std::string::npos) {
+    return status;
+  }
+  return rdb::IOStatus::IOError(
+      status.getState(), "raise the file size limit (RLIMIT_FSIZE, ulimit -f)");
+}
+
+}  // namespace
 
 void BaseFile::BeforeAppend() const {
   if (owner_ != nullptr) {
@@ -18,7 +36,18 @@ rdb::IOStatus BaseFile::Append(const rdb::Slice& data,
                                rdb::IODebugContext* dbg) {
   BeforeAppend();
   const NoFileSizeSignal no_signal;
-  return target()->Append(data, options, dbg);
+  return WithAdvice(target()->Append(data, options, dbg));
+}
+
+rdb::IOStatus BaseFile::Check(const rdb::Slice& data,
+                              const rdb::DataVerificationInfo& info) const {
+  const std::optional<uint32_t> crc32c = HandedCrc32c(options_, info);
+  if (!crc32c.has_value() || Crc32c(data.data(), data.size()) == *crc32c) {
+    return rdb::IOStatus::OK();
+  }
+  return rdb::IOStatus::Corruption(
+      "bytes changed between RocksDB's checksum and the write: memory or "
+      "software at fault");
 }
 
 rdb::IOStatus BaseFile::Append(const rdb::Slice& data,
@@ -27,7 +56,9 @@ rdb::IOStatus BaseFile::Append(const rdb::Slice& data,
                                rdb::IODebugContext* dbg) {
   BeforeAppend();
   const NoFileSizeSignal no_signal;
-  return target()->Append(data, options, info, dbg);
+  rdb::IOStatus status = Check(data, info);
+  return status.ok() ? WithAdvice(target()->Append(data, options, info, dbg))
+                     : status;
 }
 
 rdb::IOStatus BaseFile::PositionedAppend(const rdb::Slice& data,
@@ -35,7 +66,7 @@ rdb::IOStatus BaseFile::PositionedAppend(const rdb::Slice& data,
                                          const rdb::IOOptions& options,
                                          rdb::IODebugContext* dbg) {
   const NoFileSizeSignal no_signal;
-  return target()->PositionedAppend(data, offset, options, dbg);
+  return WithAdvice(target()->PositionedAppend(data, offset, options, dbg));
 }
 
 rdb::IOStatus BaseFile::PositionedAppend(const rdb::Slice& data,
@@ -44,7 +75,10 @@ rdb::IOStatus BaseFile::PositionedAppend(const rdb::Slice& data,
                                          const rdb::DataVerificationInfo& info,
                                          rdb::IODebugContext* dbg) {
   const NoFileSizeSignal no_signal;
-  return target()->PositionedAppend(data, offset, options, info, dbg);
+  rdb::IOStatus status = Check(data, info);
+  return status.ok() ? WithAdvice(target()->PositionedAppend(
+                           data, offset, options, info, dbg))
+                     : status;
 }
 
 rdb::IOStatus BaseFile::Truncate(uint64_t size, const rdb::IOOptions& options,
@@ -58,17 +92,6 @@ rdb::IOStatus BaseFile::Allocate(uint64_t offset, uint64_t len,
                                  rdb::IODebugContext* dbg) {
   const NoFileSizeSignal no_signal;
   return target()->Allocate(offset, len, options, dbg);
-}
-
-rdb::IOStatus BaseFile::Close(const rdb::IOOptions& options,
-                              rdb::IODebugContext* dbg) {
-  const uint64_t bytes =
-      demand_ != nullptr ? target()->GetFileSize(options, dbg) : 0;
-  rdb::IOStatus status = target()->Close(options, dbg);
-  if (demand_ != nullptr && status.ok()) {
-    demand_->Closed(path_, bytes, /*is_cached=*/true);
-  }
-  return status;
 }
 
 void BaseFile::PrepareWrite(size_t offset, size_t len,

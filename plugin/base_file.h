@@ -1,8 +1,9 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
 // BaseFile: a file that is left to the file system underneath. The limit of
-// the process's file sizes (ulimit -f) is an error of it and no signal, as of
-// the files that we write ourselves.
+// the process's file sizes (ulimit -f) is an error of it and no signal, and
+// checksums that RocksDB hands over are compared with the bytes, as of the
+// files that we write ourselves.
 
 #ifndef URINGFS_PLUGIN_BASE_FILE_H_
 #define URINGFS_PLUGIN_BASE_FILE_H_
@@ -10,10 +11,8 @@
 #include <rocksdb/file_system.h>
 
 #include <memory>
-#include <string>
 #include <utility>
 
-#include "cache_demand.h"
 #include "fs_stats.h"
 
 #include "rocksdb_api.h"
@@ -22,18 +21,14 @@ namespace uringfs {
 
 class BaseFile final : public rdb::FSWritableFileOwnerWrapper {
  public:
-  explicit BaseFile(std::unique_ptr<rdb::FSWritableFile>&& base)
-      : rdb::FSWritableFileOwnerWrapper(std::move(base)) {}
+  BaseFile(std::unique_ptr<rdb::FSWritableFile>&& base,
+           const rdb::FileOptions& options)
+      : rdb::FSWritableFileOwnerWrapper(std::move(base)), options_(options) {}
 
   // It is a MANIFEST, of the file system whose statistics these are: see
   // LiveFiles::WriteOutForManifest.
   void IsManifestOf(std::shared_ptr<const FsStats> owner) {
     owner_ = std::move(owner);
-  }
-  // It is the data file at `path`, and `demand` is told when it is closed.
-  void IsCachedFor(std::shared_ptr<CacheDemand> demand, std::string path) {
-    demand_ = std::move(demand);
-    path_ = std::move(path);
   }
 
   rdb::IOStatus Append(const rdb::Slice& data, const rdb::IOOptions& options,
@@ -55,15 +50,15 @@ class BaseFile final : public rdb::FSWritableFileOwnerWrapper {
                          rdb::IODebugContext* dbg) override;
   void PrepareWrite(size_t offset, size_t len, const rdb::IOOptions& options,
                     rdb::IODebugContext* dbg) override;
-  rdb::IOStatus Close(const rdb::IOOptions& options,
-                      rdb::IODebugContext* dbg) override;
 
  private:
   void BeforeAppend() const;
+  // Posix takes a checksum that is handed over and does not look at it.
+  rdb::IOStatus Check(const rdb::Slice& data,
+                      const rdb::DataVerificationInfo& info) const;
 
+  const rdb::FileOptions options_;
   std::shared_ptr<const FsStats> owner_;
-  std::shared_ptr<CacheDemand> demand_;
-  std::string path_;
 };
 
 }  // namespace uringfs

@@ -2,13 +2,29 @@
 
 #include "compaction_reader.h"
 
+#include <rocksdb/env.h>
+
 #include <algorithm>
 #include <utility>
+
+#include "page_cache.h"
 
 namespace uringfs {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+struct LastRead {
+  const ReadStreams* streams = nullptr;  // whose; null: of no cold file
+  Clock::time_point at;
+};
+thread_local LastRead last_read;
+
+// A thread that has read nothing for a compaction for so long may be at work
+// for something else.
+constexpr auto kMoment = std::chrono::seconds(1);
+// The page cache is asked that often for a table.
+constexpr auto kNextLook = std::chrono::seconds(1);
 
 // Nobody who is at work waits that long between two reads.
 constexpr auto kIdle = std::chrono::milliseconds(100);
@@ -21,6 +37,19 @@ constexpr uint64_t kWorthIt = uint64_t{64} << 10;
 constexpr uint64_t kGap = uint64_t{64} << 10;
 // With fewer windows the device would wait for the reader.
 constexpr uint32_t kFewWindows = 4;
+
+// Whether no flush or compaction reads. RocksDB says who does since 8.3;
+// before, and where it does not, jobs have a priority and users have none.
+bool IsUserRead(const rdb::IOOptions& options) {
+#if URINGFS_ROCKSDB_GE(8, 3)
+  using Activity = rdb::Env::IOActivity;
+  if (options.io_activity != Activity::kUnknown) {
+    return options.io_activity != Activity::kCompaction &&
+           options.io_activity != Activity::kFlush;
+  }
+#endif
+  return options.rate_limiter_priority == rdb::Env::IO_TOTAL;
+}
 
 // As many as have all of a read of that size ahead of it. RocksDB's own
 // read-ahead asks for some MiB and one block: with windows for the MiB alone
@@ -39,6 +68,14 @@ bool IsStill(const std::string& path, const struct stat& file) {
          now.st_ino == file.st_ino && now.st_size == file.st_size &&
          now.st_mtim.tv_sec == file.st_mtim.tv_sec &&
          now.st_mtim.tv_nsec == file.st_mtim.tv_nsec;
+}
+
+void ReadStreams::ReadHere(bool is_cold) const {
+  last_read = {is_cold ? this : nullptr, Clock::now()};
+}
+
+bool ReadStreams::ReadsColdHere() const {
+  return last_read.streams == this && Clock::now() - last_read.at < kMoment;
 }
 
 BufferShare ReadStreams::Take(uint32_t windows) {
@@ -100,30 +137,43 @@ void ReadStreams::Reclaim() {
 
 CompactionReader::CompactionReader(
     std::unique_ptr<rdb::FSRandomAccessFile>&& base, std::string path,
-    const struct stat& file, std::shared_ptr<ReadStreams> streams,
-    const DemandReader* warmth)
+    const struct stat& file, std::shared_ptr<ReadStreams> streams)
     : FSRandomAccessFileOwnerWrapper(std::move(base)),
       path_(std::move(path)),
       file_(file),
-      streams_(std::move(streams)),
-      warmth_(warmth) {}
+      streams_(std::move(streams)) {}
 
-bool CompactionReader::MayStream(const rdb::IOOptions& options) const {
+bool CompactionReader::IsCached() const {
+  const Clock::time_point now = Clock::now();
+  if (now.time_since_epoch().count() >=
+      look_after_.load(std::memory_order_relaxed)) {
+    is_cached_.store(IsInPageCache(path_), std::memory_order_relaxed);
+    look_after_.store((now + kNextLook).time_since_epoch().count(),
+                      std::memory_order_relaxed);
+  }
+  return is_cached_.load(std::memory_order_relaxed);
+}
+
+bool CompactionReader::IsForStream(const rdb::IOOptions& options) const {
 #if URINGFS_ROCKSDB_GE(9, 0)
   // RocksDB found a wrong checksum, and wants another try by other means.
   if (options.verify_and_reconstruct_read) {
     return false;
   }
 #endif
-  return !IsUserRead(options) && !IsWarm() &&
-         !is_hopeless_.load(std::memory_order_relaxed);
+  if (IsUserRead(options)) {
+    return false;
+  }
+  const bool is_cold = !IsCached();
+  streams_->ReadHere(is_cold);
+  return is_cold && !is_hopeless_.load(std::memory_order_relaxed);
 }
 
 rdb::IOStatus CompactionReader::Read(uint64_t offset, size_t n,
                                      const rdb::IOOptions& options,
                                      rdb::Slice* result, char* scratch,
                                      rdb::IODebugContext* dbg) const {
-  if (MayStream(options)) {
+  if (IsForStream(options)) {
     Lane* const lane = TakeLane(offset, n);
     size_t got = 0;
     const bool is_read =
@@ -145,7 +195,7 @@ rdb::IOStatus CompactionReader::Prefetch(uint64_t offset, size_t n,
   // One up to the very end is for somebody who opens the table, and reads here
   // and there.
   const bool is_of_a_run = n >= kWorthIt && offset + n != size();
-  if (is_of_a_run && MayStream(options)) {
+  if (is_of_a_run && IsForStream(options)) {
     Lane* const lane = ExpectLane(offset);
     if (lane != nullptr && Announce(lane, n)) {
       return rdb::IOStatus::OK();

@@ -1,9 +1,9 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
 // How compactions read: each input from one end to the other, once, and then
-// it is deleted. Such reads go round the page cache and ahead of the reader.
-// RocksDB tags them by their rate limiter priority; reads of users have none
-// and stay as they are.
+// it is deleted. If the page cache does not have it, it does not belong there:
+// such reads go round it and ahead of the reader. RocksDB tags them by their
+// rate limiter priority; reads of users have none and stay as they are.
 
 #ifndef URINGFS_PLUGIN_COMPACTION_READER_H_
 #define URINGFS_PLUGIN_COMPACTION_READER_H_
@@ -21,7 +21,6 @@
 #include <vector>
 
 #include "buffer_budget.h"
-#include "cache_demand.h"
 #include "fs_stats.h"
 
 #include "rocksdb_api.h"
@@ -67,6 +66,13 @@ class ReadStreams {
             const std::shared_ptr<ReadStream>& stream)
       URINGFS_REQUIRES(stream->mutex);
 
+  // This thread reads for a compaction; `is_cold`: what is not in the page
+  // cache.
+  void ReadHere(bool is_cold) const;
+  // Whether that is what this thread did a moment ago. RocksDB writes the
+  // output of a compaction in the thread that reads the input.
+  bool ReadsColdHere() const;
+
   FsStats* stats() const { return stats_.get(); }
   // Memory of the streams that are open.
   uint64_t in_use() const { return budget_.in_use(); }
@@ -92,12 +98,10 @@ class ReadStreams {
 class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
  public:
   // `base` reads the file that `path` names and `file` describes, which no
-  // longer changes. `warmth`, of `base` or null, knows when the page cache has
-  // it: then compactions read like users.
+  // longer changes.
   CompactionReader(std::unique_ptr<rdb::FSRandomAccessFile>&& base,
                    std::string path, const struct stat& file,
-                   std::shared_ptr<ReadStreams> streams,
-                   const DemandReader* warmth = nullptr);
+                   std::shared_ptr<ReadStreams> streams);
 
   rdb::IOStatus Read(uint64_t offset, size_t n, const rdb::IOOptions& options,
                      rdb::Slice* result, char* scratch,
@@ -124,9 +128,10 @@ class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
   };
 
   uint64_t size() const { return static_cast<uint64_t>(file_.st_size); }
-  bool IsWarm() const { return warmth_ != nullptr && warmth_->is_warm(); }
-  // Whether the page cache has nothing for such reads, and a stream may.
-  bool MayStream(const rdb::IOOptions& options) const;
+  // Whether it is a compaction's and the page cache does not have the table.
+  bool IsForStream(const rdb::IOOptions& options) const;
+  // Looks every now and then.
+  bool IsCached() const;
   // The lane that goes on at `offset`, busy now, if it is worth reading ahead.
   // Else null, and some lane remembers the read.
   Lane* TakeLane(uint64_t offset, size_t n) const;
@@ -150,8 +155,10 @@ class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
   const std::string path_;
   const struct stat file_;
   const std::shared_ptr<ReadStreams> streams_;
-  const DemandReader* const warmth_;
+  // Relaxed, all three: nothing else is known by them.
   mutable std::atomic<bool> is_hopeless_{false};
+  mutable std::atomic<bool> is_cached_{false};
+  mutable std::atomic<int64_t> look_after_{INT64_MIN};  // ticks of the clock
   mutable Mutex mutex_;
   mutable uint64_t reads_ URINGFS_GUARDED_BY(mutex_) = 0;
   mutable std::vector<std::unique_ptr<Lane>> lanes_ URINGFS_GUARDED_BY(mutex_);

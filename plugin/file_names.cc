@@ -26,9 +26,6 @@ rdb::IOStatus UringFileSystem::DeleteFile(const std::string& path,
   // Asked before: without a name it cannot be found any more.
   const bool is_held = IsWalName(path) && LiveFiles::OfProcess().Holds(path);
   status = target()->DeleteFile(path, options, dbg);
-  if (status.ok() && demand_ != nullptr) {
-    demand_->Forget(path);
-  }
   if (status.ok() && !is_held) {
     side_files_.SweepGone(path);
   }
@@ -50,9 +47,6 @@ rdb::IOStatus UringFileSystem::RenameFile(const std::string& path,
   if (status.ok()) {
     status = target()->RenameFile(path, target_path, options, dbg);
   }
-  if (status.ok() && demand_ != nullptr) {
-    demand_->Renamed(path, target_path);
-  }
   return status;
 }
 
@@ -65,9 +59,6 @@ rdb::IOStatus UringFileSystem::LinkFile(const std::string& path,
   rdb::IOStatus status = MakeWhole(path);
   if (status.ok()) {
     status = target()->LinkFile(path, target_path, options, dbg);
-  }
-  if (status.ok() && demand_ != nullptr) {
-    demand_->Linked(path, target_path);
   }
   return status;
 }

@@ -21,14 +21,6 @@
 namespace uringfs {
 namespace {
 
-std::shared_ptr<CacheDemand> MakeCacheDemand(
-    const UringFsOptions& options, const std::shared_ptr<FsStats>& stats) {
-  return options.data_cache == DataCache::kNone ||
-                 options.direct_io == DirectIo::kOff
-             ? nullptr
-             : std::make_shared<CacheDemand>(options, stats);
-}
-
 std::shared_ptr<ReadStreams> MakeReadStreams(
     const UringFsOptions& options, const std::shared_ptr<FsStats>& stats) {
   if (options.compaction_reads == CompactionReads::kCached ||
@@ -40,11 +32,12 @@ std::shared_ptr<ReadStreams> MakeReadStreams(
   return std::make_shared<ReadStreams>(options.max_buffer_bytes, stats);
 }
 
-// Whether what users read of it goes through the page cache, and by calls.
+// Whether what users read of it goes through the page cache, and by calls, and
+// RocksDB says which reads are a compaction's. (Before 8.3 none of blob files.)
 bool IsReadThroughCache(const std::string& path,
                         const rdb::FileOptions& options) {
   return !options.use_mmap_reads && !options.use_direct_reads &&
-         (IsBlobName(path) ||
+         ((URINGFS_ROCKSDB_GE(8, 3) && IsBlobName(path)) ||
           Classify(path, rdb::FileOptions()) == FileKind::kData);
 }
 
@@ -60,7 +53,6 @@ UringFileSystem::~UringFileSystem() { DrainWalsOf(stats_); }
 
 void UringFileSystem::SetOptions(const UringFsOptions& options) {
   options_ = options;
-  demand_ = MakeCacheDemand(options, stats_);
   read_streams_ = MakeReadStreams(options, stats_);
   probes_.Clear();
   stats_->SetFile(options.stats_file);
@@ -87,7 +79,7 @@ rdb::IOStatus UringFileSystem::NewRandomAccessFile(
     rdb::IODebugContext* dbg) {
   struct stat file = {};
   // A shorter one was written through the page cache.
-  const bool may_wrap = (demand_ != nullptr || read_streams_ != nullptr) &&
+  const bool may_wrap = read_streams_ != nullptr &&
                         IsReadThroughCache(path, options) &&
                         ::stat(path.c_str(), &file) == 0 &&
                         file.st_size > off_t{options_.data_cached_bytes};
@@ -97,7 +89,8 @@ rdb::IOStatus UringFileSystem::NewRandomAccessFile(
   // what was opened is what the path named before and names behind.
   if (status.ok() && may_wrap && LiveFiles::OfProcess().Find(path) == nullptr &&
       IsStill(path, file)) {
-    WrapReader(path, file, result);
+    *result = std::make_unique<CompactionReader>(std::move(*result), path, file,
+                                                 read_streams_);
   }
   return status;
 }
@@ -136,24 +129,6 @@ rdb::IOStatus UringFileSystem::Poll(std::vector<void*>& handles,
 
 rdb::IOStatus UringFileSystem::AbortIO(std::vector<void*>& handles) {
   return HasRings() ? DataReader::Abort(handles) : target()->AbortIO(handles);
-}
-
-void UringFileSystem::WrapReader(
-    const std::string& path, const struct stat& file,
-    std::unique_ptr<rdb::FSRandomAccessFile>* result) const {
-  const DemandReader* warmth = nullptr;
-  if (demand_ != nullptr) {
-    auto reader =
-        std::make_unique<DemandReader>(std::move(*result), path, file, demand_);
-    warmth = reader.get();
-    *result = std::move(reader);
-  }
-  // RocksDB before 8.3 tags no reads of blob files.
-  if (read_streams_ != nullptr &&
-      (URINGFS_ROCKSDB_GE(8, 3) || !IsBlobName(path))) {
-    *result = std::make_unique<CompactionReader>(std::move(*result), path, file,
-                                                 read_streams_, warmth);
-  }
 }
 
 template <class LiveReader, class ViewReader, class Reader>
@@ -308,7 +283,7 @@ rdb::IOStatus UringFileSystem::ReopenWritableFile(
   LiveFiles::OfProcess().Detach(path);
   status = target()->ReopenWritableFile(path, options, result, dbg);
   if (status.ok()) {
-    *result = std::make_unique<BaseFile>(std::move(*result));
+    *result = std::make_unique<BaseFile>(std::move(*result), options);
   }
   return status;
 }

@@ -14,7 +14,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cache_demand.h"
 #include "compaction_reader.h"
 #include "database_logs.h"
 #include "fs_options.h"
@@ -176,9 +175,9 @@ class UringFileSystem : public rdb::FileSystemWrapper {
                            const rdb::FileOptions& options,
                            std::unique_ptr<rdb::FSRandomAccessFile>* result,
                            rdb::IODebugContext* dbg);
-  // The reader of a data file that is written no more, round `*result`.
-  void WrapReader(const std::string& path, const struct stat& file,
-                  std::unique_ptr<rdb::FSRandomAccessFile>* result) const;
+  // Whether a data file is left to the file system underneath, as on posix.
+  bool GoesThroughCache(const std::string& path,
+                        const rdb::FileOptions& options) const;
   LogOptions OptionsOf(const std::string& path, FileKind kind,
                        const rdb::FileOptions& options) const;
 
@@ -205,8 +204,6 @@ class UringFileSystem : public rdb::FileSystemWrapper {
   const std::shared_ptr<FsStats> stats_;
   // Changed by ConfigureOptions only, which comes before any other use.
   UringFsOptions options_;
-  // Null with data_cache=none.
-  std::shared_ptr<CacheDemand> demand_;
   // Null where compactions read as all do.
   std::shared_ptr<ReadStreams> read_streams_;
   const std::shared_ptr<DatabaseLogs> logs_ = std::make_shared<DatabaseLogs>();

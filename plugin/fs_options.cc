@@ -84,7 +84,7 @@ constexpr Option kTable[] = {
     {"max_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::max_buffer_bytes,
      1 * kMiB, 2048 * kMiB, "memory for the flush buffers of all data files"},
     {"data_cache", Kind::kDataCache, nullptr, 0, 0,
-     "page cache: data files are read into it if read at all, never, always"},
+     "data files through the page cache: tables of cached inputs, none, all"},
     {"compaction_reads", Kind::kCompactionReads, nullptr, 0, 0,
      "how compactions read: round the page cache and ahead, or as all do"},
     {"direct_io", Kind::kDirectIo, nullptr, 0, 0,
@@ -115,7 +115,7 @@ constexpr Named<WalPreextend> kPreextendNames[] = {
     {"off", WalPreextend::kOff}};
 constexpr Named<DataCache> kDataCacheNames[] = {{"auto", DataCache::kAuto},
                                                 {"none", DataCache::kNone},
-                                                {"warm", DataCache::kWarm}};
+                                                {"all", DataCache::kAll}};
 
 constexpr Named<CompactionReads> kCompactionReadsNames[] = {
     {"direct", CompactionReads::kDirect}, {"cached", CompactionReads::kCached}};

@@ -120,7 +120,6 @@ std::string FsTotals::ToString() const {
   AppendToken("buffer_bytes", buffer_bytes, &text);
   AppendToken("peak_buffer_bytes", peak_buffer_bytes, &text);
   AppendToken("read_ahead_bytes", read_ahead_bytes, &text);
-  AppendToken("warmed_bytes", warmed_bytes, &text);
   AppendToken("cached_reads", reads.cached, &text);
   AppendToken("ring_reads", reads.ring, &text);
   AppendToken("alone_reads", reads.alone, &text);
@@ -240,11 +239,6 @@ void FsStats::Collect(const LogStore& log, FileKind kind, FsTotals* totals) {
 void FsStats::ReadAhead(uint64_t bytes) {
   const MutexLock lock(&mutex_);
   closed_.read_ahead_bytes += bytes;
-}
-
-void FsStats::Warmed(uint64_t bytes) {
-  const MutexLock lock(&mutex_);
-  closed_.warmed_bytes += bytes;
 }
 
 void FsStats::Reads(const ReadCounts& counts) {

@@ -43,8 +43,6 @@ struct FsTotals {
   uint64_t peak_buffer_bytes = 0;
   // What was read ahead of compactions.
   uint64_t read_ahead_bytes = 0;
-  // Of data files that were read into the page cache.
-  uint64_t warmed_bytes = 0;
   // Reads of MultiGet, and those that were asked for ahead.
   ReadCounts reads;
   // How many of the files used what.
@@ -87,7 +85,6 @@ class FsStats {
   void OpenedWithoutBuffers();
   void Recovered(const RecoveryReport& report);
   void ReadAhead(uint64_t bytes);
-  void Warmed(uint64_t bytes);
   void Reads(const ReadCounts& counts);
 
   FsTotals Totals() const;

@@ -34,6 +34,26 @@ LogOptions UringFileSystem::OptionsOf(const std::string& path, FileKind kind,
   return log;
 }
 
+// Posix leaves all that it writes in there, and who reads fresh data relies on
+// it. What a compaction writes is as what it reads: if that was not in there,
+// it does not belong there. Values in blob files are large, and their keys are
+// in tables: few are read soon.
+bool UringFileSystem::GoesThroughCache(const std::string& path,
+                                       const rdb::FileOptions& options) const {
+  if (options_.direct_io != DirectIo::kOptional || options.use_direct_writes) {
+    return false;
+  }
+  switch (options_.data_cache) {
+    case DataCache::kNone:
+      return false;
+    case DataCache::kAll:
+      return true;
+    default:
+      return !IsBlobName(path) &&
+             (read_streams_ == nullptr || !read_streams_->ReadsColdHere());
+  }
+}
+
 rdb::IOStatus UringFileSystem::NewBaseFile(
     const std::string& path, const rdb::FileOptions& options,
     std::unique_ptr<rdb::FSWritableFile>* result, rdb::IODebugContext* dbg) {
@@ -49,12 +69,9 @@ rdb::IOStatus UringFileSystem::NewBaseFile(
   std::unique_ptr<rdb::FSWritableFile> made;
   rdb::IOStatus status = target()->NewWritableFile(path, options, &made, dbg);
   if (status.ok()) {
-    auto file = std::make_unique<BaseFile>(std::move(made));
+    auto file = std::make_unique<BaseFile>(std::move(made), options);
     if (options.io_options.type == rdb::IOType::kManifest) {
       file->IsManifestOf(stats_);
-    } else if (demand_ != nullptr &&
-               Classify(path, options) == FileKind::kData) {
-      file->IsCachedFor(demand_, path);
     }
     *result = std::move(file);
   }
@@ -135,17 +152,15 @@ rdb::IOStatus UringFileSystem::NewWritableFile(
     return status.ok() ? NewLog(path, kind, options, log_options, {}, result)
                        : status;
   }
-  const bool is_to_be_cached = demand_ != nullptr &&
-                               options_.direct_io == DirectIo::kOptional &&
-                               demand_->WantsCached();
+  const bool goes_through_cache = GoesThroughCache(path, options);
   BufferShare buffers;
-  if (!is_to_be_cached) {
+  if (!goes_through_cache) {
     buffers = stats_->budget()->Take(options_.max_buffer_bytes,
                                      log_options.buffer_bytes,
                                      log_options.buffers_count);
   }
   if (buffers.count() == 0) {
-    if (!is_to_be_cached) {
+    if (!goes_through_cache) {
       stats_->OpenedWithoutBuffers();
     }
     // Another inode here too: late writes of a killed process, or of a log of
@@ -167,9 +182,6 @@ rdb::IOStatus UringFileSystem::NewLog(
   if (!status.ok()) {
     return ToIOStatus(status);
   }
-  const IoChoice choice = live->log()->io_choice();
-  const bool leaves_cache_empty =
-      kind == FileKind::kData && choice.uses_direct_io;
   UringWritableFile::Hooks hooks;
   if (kind == FileKind::kWal && MayBeAhead(options)) {
     // Its predecessor goes on until then.
@@ -182,9 +194,8 @@ rdb::IOStatus UringFileSystem::NewLog(
                              logs_, log_options.durable_within_ms),
                          log = live->log()] { late->Look(*log); };
   }
-  result->reset(new UringWritableFile(std::move(live), options,
-                                      std::move(hooks),
-                                      leaves_cache_empty ? demand_ : nullptr));
+  result->reset(
+      new UringWritableFile(std::move(live), options, std::move(hooks)));
   return rdb::IOStatus::OK();
 }
 

@@ -33,21 +33,20 @@ enum class WalPreextend : uint8_t {
   kOn,
 };
 
-// What becomes of the page cache, which direct writes leave out.
+// Which data files are written through the page cache, as posix does.
 enum class DataCache : uint8_t {
-  kNone,  // it has of data files what was read of them
-  // Data files that users read are read into it as a whole, once, in the
-  // background; and while they read at all, so are those that are closed.
+  kNone,  // none but the shortest
+  // Tables, unless a compaction writes them whose inputs are not in there
+  // either. Blob files are written directly.
   kAuto,
-  // All of them are when they are closed.
-  kWarm,
+  kAll,
 };
 
 // How compactions read their inputs.
 enum class CompactionReads : uint8_t {
   kCached,  // as all readers do
   // Round the page cache, and ahead. (As all readers do, where direct I/O or
-  // io_uring is not to be had, and of files that data_cache has warmed.)
+  // io_uring is not to be had, and of files that are in there.)
   kDirect,
 };
 

@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
+#include "handed_checksum.h"
 #include "io_status.h"
 
 namespace uringfs {
@@ -20,14 +22,11 @@ static_assert(rdb::Env::WLTH_NOT_SET == RWH_WRITE_LIFE_NOT_SET &&
 
 UringWritableFile::UringWritableFile(std::shared_ptr<LiveFile> live,
                                      const rdb::FileOptions& options,
-                                     Hooks hooks,
-                                     std::shared_ptr<CacheDemand> demand)
+                                     Hooks hooks)
     : rdb::FSWritableFile(options),
       live_(std::move(live)),
       hooks_(std::move(hooks)),
-      demand_(std::move(demand)),
-      takes_crc32c_(options.handoff_checksum_type ==
-                    rdb::ChecksumType::kCRC32c),
+      options_(options),
       flush_is_lazy_(live_->kind() == FileKind::kData &&
                      IsReadOnlyOnceSynced(options)) {
 #if URINGFS_ROCKSDB_GE(10, 1)
@@ -49,11 +48,6 @@ Status UringWritableFile::CloseOnce() {
   }
   Status status = live_->Close();
   LiveFiles::OfProcess().Remove(*live_);
-  if (const auto demand = std::exchange(demand_, nullptr);
-      demand != nullptr && status.ok()) {
-    demand->Closed(live_->log()->path(), live_->log()->size(),
-                   /*is_cached=*/false);
-  }
   return status;
 }
 
@@ -75,17 +69,13 @@ rdb::IOStatus UringWritableFile::Append(const rdb::Slice& data,
                                         const rdb::IOOptions& options,
                                         const rdb::DataVerificationInfo& info,
                                         rdb::IODebugContext* dbg) {
-  if (!takes_crc32c_ || info.checksum.size() != sizeof(uint32_t)) {
+  const std::optional<uint32_t> crc32c = HandedCrc32c(options_, info);
+  if (!crc32c.has_value()) {
     return Append(data, options, dbg);
   }
   BeforeAppend();
-  // RocksDB's fixed32 is little-endian everywhere.
-  uint32_t crc32c = 0;
-  for (int i = 3; i >= 0; --i) {
-    crc32c = (crc32c << 8) | static_cast<unsigned char>(info.checksum[i]);
-  }
   return ToIOStatus(live_->log()->AppendChecked(
-      std::string_view(data.data(), data.size()), crc32c));
+      std::string_view(data.data(), data.size()), *crc32c));
 }
 
 rdb::IOStatus UringWritableFile::Truncate(uint64_t size, const rdb::IOOptions&,

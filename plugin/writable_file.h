@@ -12,7 +12,6 @@
 #include <functional>
 #include <memory>
 
-#include "cache_demand.h"
 #include "live_file.h"
 
 #include "rocksdb_api.h"
@@ -29,10 +28,8 @@ class UringWritableFile : public rdb::FSWritableFile {
     std::function<void()> before_first;  // before the first bytes are appended
     std::function<void()> after_flush;   // and before it is closed
   };
-  // `demand` hears of its being closed; null: nobody does.
   UringWritableFile(std::shared_ptr<LiveFile> live,
-                    const rdb::FileOptions& options, Hooks hooks,
-                    std::shared_ptr<CacheDemand> demand);
+                    const rdb::FileOptions& options, Hooks hooks);
   // Does all of Close: several of RocksDB's paths never call it.
   ~UringWritableFile() override;
 
@@ -84,10 +81,8 @@ class UringWritableFile : public rdb::FSWritableFile {
   void BeforeAppend();
 
   const std::shared_ptr<LiveFile> live_;
-  Hooks hooks_;                          // the first: empty behind its call
-  std::shared_ptr<CacheDemand> demand_;  // null behind Close
-  // The only kind RocksDB hands over so far.
-  const bool takes_crc32c_;
+  Hooks hooks_;  // the first: empty behind its call
+  const rdb::FileOptions options_;
   const bool flush_is_lazy_;
 };
 

@@ -29,10 +29,10 @@ const std::vector<Candidate>& AllCandidates() {
        {},
        "io_engine=pwrite",
        true},
-      {"uringfs-warm",
-       "uringfs; closed data files are read into the page cache",
+      {"uringfs-direct",
+       "uringfs; data files are written round the page cache",
        {},
-       "data_cache=warm",
+       "data_cache=none",
        true},
   };
   return all;

@@ -1,6 +1,6 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 
-#include "src/base/crc32c.h"
+#include "uringfs/internal/crc32c.h"
 
 #include <array>
 #include <cstring>

@@ -6,7 +6,8 @@
 #include <utility>
 
 #include "src/base/assert.h"
-#include "src/base/crc32c.h"
+
+#include "uringfs/internal/crc32c.h"
 
 namespace uringfs {
 

@@ -14,10 +14,10 @@
 #include <string_view>
 #include <vector>
 
-#include "src/base/crc32c.h"
 #include "src/base/posix_file.h"
 #include "src/rocksdb_wal/record_format.h"
 
+#include "uringfs/internal/crc32c.h"
 #include "uringfs/rocksdb_wal.h"
 
 namespace uringfs {

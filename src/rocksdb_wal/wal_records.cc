@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "src/base/align.h"
-#include "src/base/crc32c.h"
 #include "src/rocksdb_wal/record_format.h"
+
+#include "uringfs/internal/crc32c.h"
 
 namespace uringfs {
 namespace {

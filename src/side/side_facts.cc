@@ -8,11 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "src/base/crc32c.h"
 #include "src/base/file_identity.h"
 #include "src/base/mount_epoch.h"
 #include "src/side/joined_log.h"
 #include "src/side/judge.h"
+
+#include "uringfs/internal/crc32c.h"
 
 namespace uringfs {
 namespace {

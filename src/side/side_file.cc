@@ -20,12 +20,13 @@
 
 #include "src/base/align.h"
 #include "src/base/assert.h"
-#include "src/base/crc32c.h"
 #include "src/base/file_size_limit.h"
 #include "src/base/mount_epoch.h"
 #include "src/base/posix_file.h"
 #include "src/side/side_format.h"
 #include "src/side/side_reader.h"
+
+#include "uringfs/internal/crc32c.h"
 
 namespace uringfs {
 namespace {

@@ -11,8 +11,9 @@
 #include <limits>
 #include <sstream>
 
-#include "src/base/crc32c.h"
 #include "src/base/posix_file.h"
+
+#include "uringfs/internal/crc32c.h"
 
 namespace uringfs {
 namespace {

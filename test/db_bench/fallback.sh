@@ -5,6 +5,8 @@
 deny=${3:?path of deny_io_uring}
 . "$(dirname "$0")/lib.sh"
 
+# Tables as well.
+OPTIONS="data_cache=none"
 life=fillseq,fillrandom,overwrite,readrandom,readseq,compact
 
 # report NAME DB: the last run's statistics are printed and DB is checked.
@@ -51,7 +53,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
             bash -c "ulimit -l $limit && exec \"\$@\"" bash)
       stats=$root/memlock/stats$limit
       "${WRAP[@]}" env "LD_PRELOAD=$module" \
-        "URINGFS_OPTIONS=stats_file=$stats" \
+        "URINGFS_OPTIONS=stats_file=$stats;$OPTIONS" \
         db_bench --fs_uri=uringfs:// "--db=$root/memlock/db$limit" \
         "--benchmarks=$life" "--num=$keys" --seed=1 > "$root/out" 2>&1 ||
         { cat "$root/out" >&2; fail "ulimit -l $limit"; }

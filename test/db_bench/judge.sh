@@ -42,7 +42,7 @@ expect 2 "the plugin is not built into it" --module=
 expect 2 "is no report" --page="$0"
 expect 2 "illegal value" --rounds=-1
 expect 2 "three rounds or more" --preset=smoke --fail-below=0.9
-expect 2 "nothing to compare" --workloads=fill --candidates=posix,uringfs-warm
+expect 2 "nothing to compare" --workloads=fill --candidates=posix,uringfs-direct
 expect 2 "cannot write in" --preset=smoke --out=/proc/there
 expect 2 "which is not there" --workloads=small_files --programs="$root/none"
 expect 2 "cannot write in the directory" --db="$0/there"

@@ -4,6 +4,8 @@
 
 . "$(dirname "$0")/lib.sh"
 
+# Tables as well.
+OPTIONS="data_cache=none"
 life=fillseq,fillrandom,overwrite,readrandom,readseq,compact
 
 # The keys are those of fillrandom with a seed, so both must hold the same.

@@ -7,8 +7,8 @@
 command -v strace > /dev/null || skip "strace is not installed"
 strace -o /dev/null true 2> /dev/null || skip "strace may not trace here"
 
-# The first bytes of a file go through the page cache otherwise.
-OPTIONS="wal_ring_after_bytes=0;data_cached_bytes=0"
+# Tables, and the first bytes of any file, go through the page cache otherwise.
+OPTIONS="wal_ring_after_bytes=0;data_cached_bytes=0;data_cache=none"
 trace=$root/trace
 WRAP=(strace -f -y -o "$trace" -e
       trace=openat,write,writev,pwrite64,pwritev,pwritev2,io_uring_enter)

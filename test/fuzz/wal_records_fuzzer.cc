@@ -15,9 +15,10 @@
 #include <cstring>
 #include <string>
 
-#include "src/base/crc32c.h"
 #include "src/base/posix_file.h"
 #include "src/rocksdb_wal/wal_records.h"
+
+#include "uringfs/internal/crc32c.h"
 
 namespace uringfs::test {
 namespace {

@@ -10,7 +10,6 @@
 #include <thread>
 #include <vector>
 
-#include "src/base/crc32c.h"
 #include "src/base/posix_file.h"
 #include "test/log/fake_log.h"
 #include "test/side/shared_rings.h"
@@ -18,6 +17,7 @@
 #include "test/support/temp_dir.h"
 
 #include "gtest/gtest.h"
+#include "uringfs/internal/crc32c.h"
 
 namespace uringfs {
 namespace {

@@ -49,7 +49,7 @@ void CompareFiles(uint64_t max_files, uint64_t max_bytes) {
   SCOPED_TRACE(SeedTrace(seed));
   const TempDir dir;
   const std::string source = Pattern(kMaxAppend + (1 << 20), seed);
-  const char* const names[] = {"uringfs", "uringfs_pwrite"};
+  const char* const names[] = {"uringfs_direct", "uringfs_pwrite"};
   const std::shared_ptr<rocksdb::FileSystem> ours[] = {MakeFs(names[0]),
                                                        MakeFs(names[1])};
   uint64_t bytes = 0;

@@ -1,11 +1,11 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// Compactions read their inputs ahead and round the page cache; everybody gets
-// the bytes of the file, and nobody who reads another way is disturbed.
+// Compactions read ahead and round the page cache what it does not have;
+// everybody gets the bytes of the file, and nobody who reads another way is
+// disturbed.
 
 #include "plugin/compaction_reader.h"
 
-#include <fcntl.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
@@ -22,7 +22,9 @@
 #include <vector>
 
 #include "plugin/file_system.h"
+#include "plugin/page_cache.h"
 #include "plugin/register.h"
+#include "test/plugin/evict.h"
 #include "test/plugin/file_systems.h"
 #include "test/support/seed.h"
 #include "test/support/temp_dir.h"
@@ -34,22 +36,16 @@ namespace {
 
 constexpr size_t kBytes = 5'000'001;
 
-void EvictFromCache(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  ::fdatasync(fd);
-  ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-  ::close(fd);
-}
-
 class CompactionReaderTest : public testing::Test {
  protected:
-  // Files that are there before: not written by this file system.
+  // Files that are there before, and that the page cache does not have.
   void Write(const std::string& name, size_t bytes) {
     content_.resize(bytes);
     for (char& byte : content_) {
       byte = static_cast<char>(random_.Below(256));
     }
     std::ofstream(dir_.File(name)) << content_;
+    EvictFromCache(dir_.File(name));
   }
 
   std::unique_ptr<rocksdb::FSRandomAccessFile> Open(
@@ -156,7 +152,6 @@ TEST_F(CompactionReaderTest, WhatIsAnnouncedIsReadOnce) {
   constexpr size_t kBlock = 4101;
   constexpr size_t kAnnounced = kBlock + (1 << 20);
   Write("000001.sst", kBytes);
-  EvictFromCache(dir_.File("000001.sst"));
   const auto file = Open("000001.sst");
   const uint64_t before = ReadAhead();
   const uint64_t device_before = DeviceBytes();
@@ -405,6 +400,7 @@ TEST_F(CompactionReaderTest, MemoryIsCappedAndComesBack) {
     ExpectRead(*reader, 0, 100000, Tagged());
   }
   EXPECT_FALSE(next_is_ahead()) << "the others were read a moment ago";
+  EvictFromCache(path);  // who is not read ahead reads it in
   std::this_thread::sleep_for(std::chrono::milliseconds(600));
   EXPECT_TRUE(next_is_ahead()) << "nobody has read the others for a while";
   ReadWhole(*readers.front(), 100000, Tagged());
@@ -412,36 +408,120 @@ TEST_F(CompactionReaderTest, MemoryIsCappedAndComesBack) {
   EXPECT_EQ(streams->in_use(), 0u);
 }
 
-TEST_F(CompactionReaderTest, ACompactionUsesIt) {
+// A look at the page cache is good for a while.
+TEST_F(CompactionReaderTest, WhatTheCacheHasIsReadFromThere) {
   NeedReadAhead();
-  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(fs_);
-  rocksdb::Options options;
-  options.env = env.get();
-  options.create_if_missing = true;
-  options.compression = rocksdb::kNoCompression;
-  options.disable_auto_compactions = true;
-  rocksdb::DB* opened = nullptr;
-  ASSERT_TRUE(rocksdb::DB::Open(options, dir_.File("db"), &opened).ok());
-  const std::unique_ptr<rocksdb::DB> db(opened);
-  for (int table = 0; table < 3; ++table) {
-    for (int key = 0; key < 3000; ++key) {
-      std::string value(1000, static_cast<char>('a' + table));
-      value += std::to_string(random_.Below(1000000));
-      ASSERT_TRUE(db->Put({}, std::to_string(key), value).ok());
-    }
-    ASSERT_TRUE(db->Flush({}).ok());
-  }
+  Write("000001.sst", kBytes);
+  ReadWhole(*Open("000001.sst"), 100000, rocksdb::IOOptions());
   const uint64_t before = ReadAhead();
-  rocksdb::CompactRangeOptions whole;
-  whole.bottommost_level_compaction =
-      rocksdb::BottommostLevelCompaction::kForce;
-  ASSERT_TRUE(db->CompactRange(whole, nullptr, nullptr).ok());
-  EXPECT_GT(ReadAhead() - before, 8'000'000u);
-  for (int key = 0; key < 3000; ++key) {
-    std::string value;
-    ASSERT_TRUE(db->Get({}, std::to_string(key), &value).ok());
-    ASSERT_EQ(value.compare(0, 1000, std::string(1000, 'c')), 0);
+  ReadWhole(*Open("000001.sst"), 100000, Tagged());
+  EXPECT_EQ(ReadAhead(), before);
+}
+
+TEST_F(CompactionReaderTest, AThreadReadsColdFilesUntilItReadsAnother) {
+  NeedReadAhead();
+  const ReadStreams others(ReadStreams::kMinBytes, std::make_shared<FsStats>());
+  const auto streams = std::make_shared<ReadStreams>(
+      ReadStreams::kMinBytes, std::make_shared<FsStats>());
+  const auto read = [&](const char* name, const rocksdb::IOOptions& options) {
+    const std::string path = dir_.File(name);
+    std::unique_ptr<rocksdb::FSRandomAccessFile> base;
+    ASSERT_TRUE(rocksdb::FileSystem::Default()
+                    ->NewRandomAccessFile(path, {}, &base, nullptr)
+                    .ok());
+    struct stat file = {};
+    ASSERT_EQ(::stat(path.c_str(), &file), 0);
+    const CompactionReader reader(std::move(base), path, file, streams);
+    ExpectRead(reader, 1000, 100, options);
+  };
+  Write("000001.sst", kBytes);
+  read("000001.sst", rocksdb::IOOptions());
+  EXPECT_FALSE(streams->ReadsColdHere()) << "a user";
+  read("000001.sst", Tagged());
+  EXPECT_TRUE(streams->ReadsColdHere()) << "from its first read on";
+  EXPECT_FALSE(others.ReadsColdHere());
+  std::thread([&] { EXPECT_FALSE(streams->ReadsColdHere()); }).join();
+  ReadWhole(*Open("000001.sst"), 100000, rocksdb::IOOptions());
+  read("000001.sst", Tagged());
+  EXPECT_FALSE(streams->ReadsColdHere());
+}
+
+class CompactionTest : public CompactionReaderTest {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(NeedReadAhead());
+    if (IsSkipped()) {
+      return;
+    }
+    env_ = rocksdb::NewCompositeEnv(fs_);
+    rocksdb::Options options;
+    options.env = env_.get();
+    options.create_if_missing = true;
+    options.compression = rocksdb::kNoCompression;
+    options.disable_auto_compactions = true;
+    rocksdb::DB* opened = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options, dir_.File("db"), &opened).ok());
+    db_.reset(opened);
+    for (int table = 0; table < 3; ++table) {
+      for (int key = 0; key < 3000; ++key) {
+        std::string value(1000, static_cast<char>('a' + table));
+        value += std::to_string(random_.Below(1000000));
+        ASSERT_TRUE(db_->Put({}, std::to_string(key), value).ok());
+      }
+      ASSERT_TRUE(db_->Flush({}).ok());
+    }
   }
+
+  std::vector<std::string> Tables() const {
+    std::vector<std::string> paths;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(dir_.File("db"))) {
+      if (entry.path().extension() == ".sst") {
+        paths.push_back(entry.path());
+      }
+    }
+    return paths;
+  }
+
+  // How many bytes of it were read ahead.
+  uint64_t Compact() {
+    const uint64_t before = ReadAhead();
+    rocksdb::CompactRangeOptions whole;
+    whole.bottommost_level_compaction =
+        rocksdb::BottommostLevelCompaction::kForce;
+    EXPECT_TRUE(db_->CompactRange(whole, nullptr, nullptr).ok());
+    return ReadAhead() - before;
+  }
+
+  void ExpectTheLastValues() {
+    for (int key = 0; key < 3000; ++key) {
+      std::string value;
+      ASSERT_TRUE(db_->Get({}, std::to_string(key), &value).ok());
+      ASSERT_EQ(value.compare(0, 1000, std::string(1000, 'c')), 0);
+    }
+  }
+
+  std::unique_ptr<rocksdb::Env> env_;
+  std::unique_ptr<rocksdb::DB> db_;
+};
+
+TEST_F(CompactionTest, OfColdTablesReadsAheadAndLeavesColdOnes) {
+  ASSERT_EQ(Tables().size(), 3u);
+  for (const std::string& path : Tables()) {
+    EXPECT_TRUE(IsInPageCache(path)) << "a flush leaves them there";
+    EvictFromCache(path);
+  }
+  EXPECT_GT(Compact(), 8'000'000u);
+  ASSERT_EQ(Tables().size(), 1u);
+  EXPECT_FALSE(IsInPageCache(Tables()[0]));
+  ExpectTheLastValues();
+}
+
+TEST_F(CompactionTest, OfTablesInTheCacheReadsThemThereAndAddsItsOwn) {
+  EXPECT_EQ(Compact(), 0u);
+  ASSERT_EQ(Tables().size(), 1u);
+  EXPECT_TRUE(IsInPageCache(Tables()[0]));
+  ExpectTheLastValues();
 }
 
 }  // namespace

@@ -131,7 +131,7 @@ TEST(DbFullDiskTest, NoAcknowledgedKeyIsLost) {
   if (!disk.mounted()) {
     GTEST_SKIP() << "cannot mount an ext4 image (needs root and mkfs.ext4)";
   }
-  for (const char* fs : {"uringfs", "uringfs_pwrite"}) {
+  for (const char* fs : {"uringfs", "uringfs_direct", "uringfs_pwrite"}) {
     for (const char* sync : {"sync", "nosync"}) {
       SCOPED_TRACE(std::string(fs) + " " + sync);
       // Space that can be given back, so that the database can be opened.

@@ -37,7 +37,7 @@ class DbTest : public ::testing::TestWithParam<const char*> {
 };
 
 INSTANTIATE_TEST_SUITE_P(All, DbTest,
-                         ::testing::Values("posix", "uringfs",
+                         ::testing::Values("posix", "uringfs", "uringfs_direct",
                                            "uringfs_pwrite"),
                          [](const auto& param) { return param.param; });
 

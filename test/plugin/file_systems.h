@@ -27,18 +27,23 @@ inline std::shared_ptr<rocksdb::FileSystem> MakeUringFs(
   return fs;
 }
 
-// "posix"; "uringfs"; "uringfs_ring", whose WALs have a side file from their
+// "posix"; "uringfs"; "uringfs_direct", all of whose longer data files are
+// written directly; "uringfs_ring", whose WALs have a side file from their
 // first byte on, and zeros ahead once they are synced, whatever the recovery
-// mode, and whose data files are written directly from theirs on; or
+// mode, and all of whose data files are written directly; or
 // "uringfs_pwrite": our fall-back without io_uring.
 inline std::shared_ptr<rocksdb::FileSystem> MakeFs(const std::string& name) {
   if (name == "posix") {
     return rocksdb::FileSystem::Default();
   }
   UringFsOptions options;
+  if (name == "uringfs_direct") {
+    options.data_cache = DataCache::kNone;
+  }
   if (name == "uringfs_ring") {
     options.wal_ring_after_bytes = 0;
     options.wal_preextend = WalPreextend::kOn;
+    options.data_cache = DataCache::kNone;
     options.data_cached_bytes = 0;
   }
   if (name == "uringfs_pwrite") {

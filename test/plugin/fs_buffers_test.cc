@@ -27,6 +27,7 @@ UringFsOptions Small(uint32_t buffer_bytes) {
   UringFsOptions options;
   options.max_buffer_bytes = kCap;
   options.data_buffer_bytes = buffer_bytes;
+  options.data_cache = DataCache::kNone;
   options.data_cached_bytes = 0;
   return options;
 }

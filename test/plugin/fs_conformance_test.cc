@@ -24,7 +24,7 @@ using rocksdb::IOStatus;
 class FsConformanceTest : public FsFixture {};
 
 INSTANTIATE_TEST_SUITE_P(All, FsConformanceTest,
-                         ::testing::Values("posix", "uringfs",
+                         ::testing::Values("posix", "uringfs", "uringfs_direct",
                                            "uringfs_pwrite"),
                          [](const auto& param) { return param.param; });
 

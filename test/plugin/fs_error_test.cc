@@ -204,7 +204,7 @@ const RegisterChild kWriteBeyondTheLimit("write_beyond_the_limit",
 
 TEST(FsErrorTest, TheFileSizeLimitIsAStickyIoError) {
   const TempDir dir;
-  for (const char* fs : {"uringfs", "uringfs_pwrite"}) {
+  for (const char* fs : {"uringfs_ring", "uringfs_pwrite"}) {
     for (const char* name : {"000004.log", "000007.sst"}) {
       ChildProcess child("write_beyond_the_limit", {fs, dir.File(name)});
       EXPECT_EQ(child.Wait(), 0) << fs << " " << name;
@@ -251,7 +251,7 @@ TEST(FsErrorTest, AFullDiskIsNoSpaceAndRetryable) {
   if (!disk.mounted()) {
     GTEST_SKIP() << "cannot mount an ext4 image (needs root and mkfs.ext4)";
   }
-  for (const char* fs : {"posix", "uringfs", "uringfs_pwrite"}) {
+  for (const char* fs : {"posix", "uringfs_ring", "uringfs_pwrite"}) {
     for (const char* name : {"000004.log", "000007.sst"}) {
       ChildProcess child("fill_the_disk", {fs, disk.File(name)});
       EXPECT_EQ(child.Wait(), 0) << fs << " " << name;

@@ -35,7 +35,7 @@ void WriteFile(rocksdb::FileSystem* fs, const std::string& path, bool close) {
 
 TEST(FsStatsTest, TheTextCountsClosedAndOpenFiles) {
   const TempDir dir;
-  const auto fs = MakeUringFs();
+  const auto fs = MakeFs("uringfs_direct");
   WriteFile(fs.get(), dir.File("1.log"), true);
   WriteFile(fs.get(), dir.File("2.log"), false);
   WriteFile(fs.get(), dir.File("3.sst"), true);

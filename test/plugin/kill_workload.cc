@@ -141,6 +141,7 @@ std::shared_ptr<rocksdb::FileSystem> FileSystemOf(const Plan& plan,
   if (plan.ring_at_once) {
     options.wal_ring_after_bytes = 0;
     options.wal_preextend = WalPreextend::kOn;
+    options.data_cache = DataCache::kNone;
   }
   if (plan.over_pwrite) {
     options.io_engine = IoEngine::kPwrite;

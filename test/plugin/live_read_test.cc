@@ -16,7 +16,7 @@ namespace {
 class LiveReadTest : public FsFixture {};
 
 INSTANTIATE_TEST_SUITE_P(All, LiveReadTest,
-                         ::testing::Values("posix", "uringfs",
+                         ::testing::Values("posix", "uringfs", "uringfs_direct",
                                            "uringfs_pwrite"),
                          [](const auto& param) { return param.param; });
 
@@ -180,7 +180,7 @@ class LiveReadRaceTest : public LiveReadTest {
 };
 
 INSTANTIATE_TEST_SUITE_P(All, LiveReadRaceTest,
-                         ::testing::Values("posix", "uringfs",
+                         ::testing::Values("posix", "uringfs", "uringfs_direct",
                                            "uringfs_pwrite"),
                          [](const auto& param) { return param.param; });
 

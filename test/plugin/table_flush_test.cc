@@ -44,7 +44,7 @@ class TableFlushTest : public testing::Test {
   }
 
   const TempDir dir_;
-  const std::shared_ptr<rocksdb::FileSystem> fs_ = MakeUringFs();
+  const std::shared_ptr<rocksdb::FileSystem> fs_ = MakeFs("uringfs_direct");
   std::unique_ptr<rocksdb::FSWritableFile> file_;
   std::string path_;
   std::string appended_;

@@ -126,6 +126,7 @@ def draw_life(fs, workload, seed, preextend, random, lie=False):
                f"&wal_buffer_bytes={buffers}")
         if is_bounded:
             uri += f"&wal_durable_within={WORKLOADS[workload]['within_ms']}ms"
+        uri += random.choice(("", "&data_cache=none"))
     return Life(fs, workload, seed, uri, random.choice((0, 100, 500)),
                 random.choice((0, 0, 300)), random.random() < 0.4,
                 fs != "ext4" or random.random() < 0.75,

@@ -12,12 +12,12 @@
 #include <string>
 
 #include "src/base/align.h"
-#include "src/base/crc32c.h"
 #include "src/base/file_identity.h"
 #include "test/recovery/content_fixture.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "uringfs/internal/crc32c.h"
 
 namespace uringfs {
 namespace {

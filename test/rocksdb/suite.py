@@ -72,7 +72,8 @@ class Setup:
         env = self.env(unit.way, on_uringfs)
         if on_uringfs:
             stats = self.stats(unit.binary, unit.way)
-            env["URINGFS_OPTIONS"] = f"stats_file={stats}"
+            # So that tables are written by us, and not by posix as well.
+            env["URINGFS_OPTIONS"] = f"data_cache=none;stats_file={stats}"
         return gtest_run.run_tests(
             str(self.build / unit.binary), env, names,
             self.log(unit, on_uringfs), self.tmp, self.seconds_per_test)

@@ -30,7 +30,7 @@ chosen = chosen.split("=", 1)[1].split(":")
 ours = "TEST_FS_URI" in os.environ
 open(os.environ["TEST_TMPDIR"] + "/left_behind", "w").close()
 if ours and "NeverOurs" not in names:
-    stats = os.environ["URINGFS_OPTIONS"].split("=")[1]
+    stats = os.environ["URINGFS_OPTIONS"].split("stats_file=")[1]
     open(stats, "a").write("x wal_files=2 y data_files=1 ")
 failed = False
 for name in names:

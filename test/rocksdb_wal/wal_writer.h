@@ -12,8 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "src/base/crc32c.h"
 #include "test/support/seed.h"
+
+#include "uringfs/internal/crc32c.h"
 
 namespace uringfs::test {
 

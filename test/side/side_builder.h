@@ -18,10 +18,11 @@
 #include <optional>
 #include <string>
 
-#include "src/base/crc32c.h"
 #include "src/base/mount_epoch.h"
 #include "src/side/side_format.h"
 #include "test/support/seed.h"
+
+#include "uringfs/internal/crc32c.h"
 
 namespace uringfs::test {
 

@@ -13,11 +13,11 @@
 #include <cstring>
 #include <string>
 
-#include "src/base/crc32c.h"
 #include "src/side/side_format.h"
 #include "test/support/temp_dir.h"
 
 #include "gtest/gtest.h"
+#include "uringfs/internal/crc32c.h"
 #include "uringfs/options.h"
 
 namespace uringfs::test {

@@ -4,8 +4,8 @@
 //
 // THREADS: thread-safe.
 
-#ifndef URINGFS_BASE_CRC32C_H_
-#define URINGFS_BASE_CRC32C_H_
+#ifndef URINGFS_INTERNAL_CRC32C_H_
+#define URINGFS_INTERNAL_CRC32C_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -21,4 +21,4 @@ uint32_t Crc32cInFrontOf(const void* data, size_t bytes, uint32_t crc);
 
 }  // namespace uringfs
 
-#endif  // URINGFS_BASE_CRC32C_H_
+#endif  // URINGFS_INTERNAL_CRC32C_H_

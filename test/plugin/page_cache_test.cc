@@ -1,0 +1,143 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// Which data files are written through the page cache.
+
+#include "plugin/page_cache.h"
+
+#include <fcntl.h>
+#include <rocksdb/file_system.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "plugin/compaction_reader.h"
+#include "plugin/file_system.h"
+#include "test/plugin/evict.h"
+#include "test/plugin/file_systems.h"
+#include "test/support/temp_dir.h"
+
+#include "gtest/gtest.h"
+
+namespace uringfs::test {
+namespace {
+
+constexpr size_t kBytes = 3 << 20;
+
+void WriteFile(const std::string& path, size_t bytes) {
+  std::ofstream(path) << std::string(bytes, 'x');
+}
+
+// Reads a part of a file through the cache.
+void ReadIn(const std::string& path, off_t from, size_t bytes) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+  std::string scratch(bytes, '?');
+  EXPECT_EQ(::pread(fd, scratch.data(), bytes, from),
+            static_cast<ssize_t>(bytes));
+  ::close(fd);
+}
+
+TEST(PageCacheTest, HasWhatWasWrittenOrReadUntilItIsEvicted) {
+  const TempDir dir;
+  // One page, less than that, as many as are looked at, and a few more.
+  for (const size_t bytes : {4096u, 10u, 64u * 4096, 70u * 4096 + 1}) {
+    SCOPED_TRACE(bytes);
+    const std::string path = dir.File("file");
+    WriteFile(path, bytes);
+    EXPECT_TRUE(IsInPageCache(path));
+    EvictFromCache(path);
+    EXPECT_FALSE(IsInPageCache(path));
+    EXPECT_FALSE(IsInPageCache(path)) << "a look reads nothing in";
+    ReadIn(path, 0, bytes);
+    EXPECT_TRUE(IsInPageCache(path));
+  }
+}
+
+TEST(PageCacheTest, HasAFileIfItHasHalfOfIt) {
+  const TempDir dir;
+  const std::string path = dir.File("file");
+  WriteFile(path, kBytes);
+  EvictFromCache(path);
+  ReadIn(path, kBytes / 4, kBytes / 3);
+  EXPECT_FALSE(IsInPageCache(path));
+  ReadIn(path, 0, kBytes / 2);
+  EXPECT_TRUE(IsInPageCache(path));
+}
+
+TEST(PageCacheTest, HasNothingOfWhatCannotBeOpened) {
+  const TempDir dir;
+  EXPECT_FALSE(IsInPageCache(dir.File("missing")));
+  WriteFile(dir.File("empty"), 0);
+  EXPECT_TRUE(IsInPageCache(dir.File("empty"))) << "nothing is missing";
+}
+
+// Whether a file that a flush or compaction writes is left to the base.
+bool GoesThroughCache(rocksdb::FileSystem* fs, const std::string& path,
+                      rocksdb::FileOptions options = {}) {
+  const auto base_files = [&] {
+    return static_cast<UringFileSystem*>(fs)->Totals().base_files;
+  };
+  options.io_options.type = rocksdb::IOType::kData;
+  const uint64_t before = base_files();
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  EXPECT_TRUE(fs->NewWritableFile(path, options, &file, nullptr).ok());
+  return base_files() > before;
+}
+
+struct Case {
+  DataCache policy;
+  DirectIo direct_io;
+  bool table;
+  bool blob;
+};
+
+class DataCacheTest : public testing::TestWithParam<Case> {};
+
+TEST_P(DataCacheTest, SaysWhichFilesGoThroughIt) {
+  const TempDir dir;
+  UringFsOptions options;
+  options.data_cache = GetParam().policy;
+  options.direct_io = GetParam().direct_io;
+  const auto fs = MakeUringFs(options);
+  EXPECT_EQ(GoesThroughCache(fs.get(), dir.File("000001.sst")),
+            GetParam().table);
+  EXPECT_EQ(GoesThroughCache(fs.get(), dir.File("000002.blob")),
+            GetParam().blob);
+  rocksdb::FileOptions direct;
+  direct.use_direct_writes = true;
+  EXPECT_FALSE(GoesThroughCache(fs.get(), dir.File("000003.sst"), direct));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, DataCacheTest,
+    testing::Values(Case{DataCache::kNone, DirectIo::kOptional, false, false},
+                    Case{DataCache::kAuto, DirectIo::kOptional, true, false},
+                    Case{DataCache::kAll, DirectIo::kOptional, true, true},
+                    // Written by us all the same, through the cache.
+                    Case{DataCache::kAll, DirectIo::kOff, false, false}));
+
+TEST(DataCacheAutoTest, WhatACompactionWritesIsAsWhatItReads) {
+  const TempDir dir;
+  const auto fs = MakeUringFs(UringFsOptions());
+  const std::string input = dir.File("000001.sst");
+  rocksdb::IOOptions tagged;
+  tagged.rate_limiter_priority = rocksdb::Env::IO_LOW;
+  const auto read = [&] {
+    std::unique_ptr<rocksdb::FSRandomAccessFile> file;
+    ASSERT_TRUE(fs->NewRandomAccessFile(input, {}, &file, nullptr).ok());
+    char scratch = 0;
+    rocksdb::Slice got;
+    ASSERT_TRUE(file->Read(5, 1, tagged, &got, &scratch, nullptr).ok());
+  };
+  WriteFile(input, kBytes);
+  read();
+  EXPECT_TRUE(GoesThroughCache(fs.get(), dir.File("000002.sst")));
+  EvictFromCache(input);
+  read();
+  EXPECT_FALSE(GoesThroughCache(fs.get(), dir.File("000003.sst")));
+}
+
+}  // namespace
+}  // namespace uringfs::test
