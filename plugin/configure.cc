@@ -133,6 +133,13 @@ rdb::Status NewUringFileSystemFromUri(const std::string& uri,
   return status.ok() ? Make(nullptr, options, out) : ToRocksStatus(status);
 }
 
+// Whether it still is on uringfs with these options: an options string may name
+// an Env and another file system for it, which RocksDB then puts there.
+static bool HasFileSystem(const rdb::Env& env, const std::string& options) {
+  const auto* ours = env.GetFileSystem()->CheckedCast<UringFileSystem>();
+  return ours != nullptr && ours->GetPrintableOptions() == options;
+}
+
 rdb::Status FindUringEnv(const std::string& uri, rdb::Env** env) {
   UringFsOptions options;
   const Status parsed = ParseUriAndVariable(uri, &options);
@@ -143,7 +150,12 @@ rdb::Status FindUringEnv(const std::string& uri, rdb::Env** env) {
   static Mutex& mutex = *new Mutex;
   static auto& all = *new std::map<std::string, std::unique_ptr<rdb::Env>>;
   const MutexLock lock(&mutex);
-  std::unique_ptr<rdb::Env>& found = all[FormatFsOptions(options)];
+  const std::string key = FormatFsOptions(options);
+  std::unique_ptr<rdb::Env>& found = all[key];
+  if (found != nullptr && !HasFileSystem(*found, key)) {
+    // It is in use all the same.
+    static_cast<void>(found.release());
+  }
   if (found == nullptr) {
     std::unique_ptr<rdb::FileSystem> fs;
     rdb::Status status = Make(nullptr, options, &fs);

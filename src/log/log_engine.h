@@ -133,8 +133,9 @@ class LogEngine final {
   Status SyncUpTo(uint64_t offset, SyncKind kind)
       URINGFS_REQUIRES_SHARED(restart_mutex_);
   void Drain(uint64_t wanted);
-  void TouchIfDue(std::chrono::steady_clock::time_point now, uint64_t filled)
-      URINGFS_REQUIRES_SHARED(restart_mutex_);
+  // Who copies the files twice, the second time what has another time or size,
+  // must see that the side file has changed: stores do not tell.
+  void TouchIfChanged(uint64_t filled) URINGFS_REQUIRES_SHARED(restart_mutex_);
 
   // log_grow.cc
   bool IsTooLong(uint64_t more_bytes) const;
@@ -218,7 +219,6 @@ class LogEngine final {
   bool is_name_durable_ = false;
   // The first thread's: what was published when the side file was touched last.
   uint64_t touched_filled_ = 0;
-  std::chrono::steady_clock::time_point touched_at_;
 
   // What was written of a log that had failed; see Rescue.
   std::atomic<uint64_t> rescued_end_{0};

@@ -15,7 +15,6 @@
 namespace uringfs {
 namespace {
 constexpr int kStepsOfATick = 64;
-constexpr std::chrono::milliseconds kTouchInterval(200);
 }  // namespace
 
 // Whether the stream from `known` to `offset` is seen to be filled: each buffer
@@ -167,12 +166,10 @@ void LogEngine::Drain(uint64_t wanted) {
   }
 }
 
-void LogEngine::TouchIfDue(std::chrono::steady_clock::time_point now,
-                           uint64_t filled) {
-  if (filled != touched_filled_ && now - touched_at_ >= kTouchInterval) {
+void LogEngine::TouchIfChanged(uint64_t filled) {
+  if (filled != touched_filled_) {
     side_->Touch();
     touched_filled_ = filled;
-    touched_at_ = now;
   }
 }
 
@@ -185,7 +182,7 @@ bool LogEngine::DrainTick(const Ticker::Tick& tick) {
     return false;  // see SettleForGood
   }
   const uint64_t filled = side_->filled();
-  TouchIfDue(tick.now, filled);
+  TouchIfChanged(filled);
   Drain(drain_schedule_.Begin(tick.now, filled, writes_.written()));
   // If a writer was inside the last buffer, the next look finds it gone.
   drain_schedule_.End(writes_.written());

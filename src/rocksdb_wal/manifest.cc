@@ -320,6 +320,16 @@ bool ReadManifest(const std::string& directory, std::string name,
   return true;
 }
 
+// What CURRENT holds, or its beginning. A text that was cut short, or whose
+// block was never written, is no cipher.
+bool IsEncrypted(const std::string& text) {
+  constexpr char kPlain[] = "MANIFEST-";
+  constexpr size_t kLeast = sizeof("MANIFEST-000001");  // and a line feed
+  return text.size() >= kLeast &&
+         text.compare(0, sizeof(kPlain) - 1, kPlain) != 0 &&
+         text.find_first_not_of('\0') != std::string::npos;
+}
+
 }  // namespace
 
 bool FindWantedWals(const std::string& directory, WantedWals* wanted) {
@@ -339,9 +349,8 @@ Status CheckManifest(const std::string& directory) {
   if (error != 0 && error != ENOENT) {
     return Status::FromErrno(error, "read", directory + "/CURRENT");
   }
-  const bool is_plain = text.empty() || text.compare(0, 9, "MANIFEST-") == 0;
   WantedWals wanted;
-  return error == ENOENT || !is_plain || ReadManifest(directory, text, &wanted)
+  return error == ENOENT || IsEncrypted(text) || ReadManifest(directory, text, &wanted)
              ? Status::Ok()
              : Status::Corruption(
                    "it, or the MANIFEST that it names, is missing, cut short, "

@@ -164,10 +164,13 @@ bool IsSoundInFront(const SideFacts& facts) {
 }
 
 // What has no records is exact only if it is cut, and only if nothing newer is
-// behind what was promised.
+// behind what was promised. Bytes of the ring there are late writes if the
+// owner wrote them after its last words; where mounts cannot be told apart,
+// newer words may have been lost.
 bool IsToBeCut(const SideFacts& facts) {
+  const bool are_last_words = IsAsLeft(facts) && facts.mount == Witness::kSame;
   return !facts.has_format &&
-         (IsAsLeft(facts) ? !facts.has_other_bytes : !facts.goes_on);
+         (are_last_words ? !facts.has_other_bytes : !facts.goes_on);
 }
 
 uint64_t EndOfLongLog(const SideFacts& facts) {
@@ -224,8 +227,11 @@ Judgement JudgeLongLog(const SideFacts& facts) {
             " bytes: it was changed or replaced since, or copied earlier than "
             "the side file");
   }
-  if (facts.is_its_log && facts.mount == Witness::kUnknown) {
-    return Older(facts, "the log is newer");
+  if (facts.is_its_log && facts.mount == Witness::kUnknown &&
+      facts.sum == Witness::kUnknown) {
+    Judgement judgement = Older(facts, "the log is newer");
+    judgement.at_stake = facts.filled - facts.written;
+    return judgement;
   }
   Judgement judgement = Unusable(
       facts,

@@ -5,6 +5,9 @@
 
 #include "src/log/drain_schedule.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -170,6 +173,24 @@ TEST_F(DrainedLog, WithoutABoundATailThatMovesStays) {
   EXPECT_EQ(disk_->writes(), 0u);
   EXPECT_TRUE(Tick() || log_->hi_written() == log_->size());
   EXPECT_EQ(log_->hi_written(), 50000u);
+}
+
+TEST_F(DrainedLog, ALookThatFindsNewBytesChangesTheTimeOfTheSideFile) {
+  const std::string side = SidePathOf(path_);
+  const timespec long_ago[2] = {{1000, 0}, {1000, 0}};
+  // Whether one does.
+  const auto is_touched = [&] {
+    EXPECT_EQ(::utimensat(AT_FDCWD, side.c_str(), long_ago, 0), 0);
+    Tick();
+    struct stat file = {};
+    EXPECT_EQ(::stat(side.c_str(), &file), 0);
+    return file.st_mtim.tv_sec != 1000;
+  };
+  for (int i = 0; i < 3; ++i) {
+    AppendAndFlush(100);
+    EXPECT_TRUE(is_touched());
+  }
+  EXPECT_FALSE(is_touched());
 }
 
 TEST_F(DrainedLog, AWriterInsideAtEachLookHoldsUpNothing) {

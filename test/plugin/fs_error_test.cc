@@ -157,6 +157,25 @@ TEST(FsErrorTest, AnOptionsStringNamesTheEnv) {
   }
 }
 
+// RocksDB configures the object that it was given.
+TEST(FsErrorTest, WhoConfiguresThatEnvChangesNobodyElses) {
+  rocksdb::ConfigOptions config;
+  config.registry->AddLibrary("uringfs", &register_uringfs, "");
+  const auto env_of = [&](const std::string& text) {
+    rocksdb::DBOptions options;
+    const rocksdb::Status status = rocksdb::GetDBOptionsFromString(
+        config, rocksdb::DBOptions(), "env=" + text, &options);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    return options.env;
+  };
+  rocksdb::Env* const ours = env_of("uringfs://");
+  static_cast<void>(env_of("{id=uringfs://;file_system=posix}"));
+  rocksdb::Env* const next = env_of("uringfs://");
+  EXPECT_STREQ(next->GetFileSystem()->Name(), "uringfs");
+  EXPECT_EQ(env_of("uringfs://"), next);
+  EXPECT_NE(ours, next) << "it is posix by now";
+}
+
 // Whether the file holds the first `synced` pieces of 'x', and nothing else.
 bool Holds(const std::string& path, size_t synced_bytes) {
   const std::string content = ReadWholeFile(path);

@@ -185,7 +185,9 @@ TEST_F(ManifestTest, ADatabaseThatShouldTellAndCannot) {
   std::filesystem::remove(dir_.File("MANIFEST-000005"));
   EXPECT_EQ(CheckManifest(dir_.path()).code(), Status::Code::kCorruption);
   Write();
-  for (const char* text : {"", "MANIFEST-000005", "MANIFEST-000006\n"}) {
+  for (const std::string& text :
+       {std::string(), std::string("MANIFEST-000005"), std::string("MANIF"),
+        std::string("MANIFEST-000006\n"), std::string(16, '\0')}) {
     WriteWholeFile(dir_.File("CURRENT"), text);
     EXPECT_EQ(CheckManifest(dir_.path()).code(), Status::Code::kCorruption)
         << text;

@@ -146,7 +146,9 @@ bool MayCut(const SideFacts& facts) {
 
 // Of one that does not.
 bool MayCutWhole(const SideFacts& facts) {
-  return IsAsLeft(facts) ? !facts.has_other_bytes : !facts.goes_on;
+  return IsAsLeft(facts) && facts.mount == Witness::kSame
+             ? !facts.has_other_bytes
+             : !facts.goes_on;
 }
 
 // What the ring has must reach the log.
@@ -185,7 +187,8 @@ void CheckVerdict(const SideFacts& facts, const Judgement& judgement) {
       break;
     case SideVerdict::kOlder:
       EXPECT_TRUE(MayHaveLost(facts) || (!needs_ring && facts.is_its_log &&
-                                         facts.mount == Witness::kUnknown));
+                                         facts.mount == Witness::kUnknown &&
+                                         facts.sum == Witness::kUnknown));
       EXPECT_FALSE(needs_ring && HasToBeWhole(facts));
       EXPECT_EQ(judgement.may_be_torn, facts.is_its_log || !facts.is_its_name);
       break;
@@ -291,6 +294,34 @@ TEST(JudgeTest, AMountNeedsProof) {
       EXPECT_EQ(Judge(facts).verdict, SideVerdict::kOlder);
     }
   }
+}
+
+// Who cannot tell mounts apart does not know whether the side file's words are
+// the last ones.
+TEST(JudgeTest, ALogThatGoesOnIsNotCutIfTheMountIsNotKnown) {
+  SideFacts facts = AsLeft();
+  facts.has_format = false;
+  facts.log_has_all = true;
+  facts.goes_on = true;  // with bytes of the ring
+  facts.log_bytes = 3000;
+  EXPECT_EQ(Judge(facts).end, kFilled);
+  facts.mount = Witness::kUnknown;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kWhole);
+  EXPECT_EQ(Judge(facts).end, 3000u);
+}
+
+TEST(JudgeTest, ALongerLogWithOtherBytesIsNotNewer) {
+  SideFacts facts = AsLeft();
+  facts.of_log.offset = kFilled + 300;
+  facts.log_bytes = 3000;
+  facts.mount = Witness::kUnknown;
+  facts.sum = Witness::kOther;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kUnusable);
+  facts.sum = Witness::kUnknown;
+  facts.of_both.kind = EndKind::kDamaged;
+  const Judgement judgement = Judge(facts);
+  EXPECT_EQ(judgement.verdict, SideVerdict::kOlder);
+  EXPECT_GT(judgement.at_stake, 0u) << "so that it is kept beside";
 }
 
 TEST(JudgeTest, WhatHoldsNothing) {
