@@ -13,6 +13,9 @@
 namespace uringfs {
 namespace {
 
+// What the disk gets at once of a data file.
+constexpr uint64_t kWriteBackBytes = uint64_t{512} << 10;
+
 // Posix does not name the way out.
 rdb::IOStatus WithAdvice(rdb::IOStatus status) {
   if (status.ok() ||
@@ -36,7 +39,26 @@ rdb::IOStatus BaseFile::Append(const rdb::Slice& data,
                                rdb::IODebugContext* dbg) {
   BeforeAppend();
   const NoFileSizeSignal no_signal;
-  return WithAdvice(target()->Append(data, options, dbg));
+  rdb::IOStatus status = WithAdvice(target()->Append(data, options, dbg));
+  if (status.ok()) {
+    Appended(data.size(), options, dbg);
+  }
+  return status;
+}
+
+void BaseFile::Appended(uint64_t bytes, const rdb::IOOptions& options,
+                        rdb::IODebugContext* dbg) {
+  if (stats_ == nullptr) {
+    return;
+  }
+  stats_->Cached(bytes);
+  appended_ += bytes;
+  if (appended_ - written_back_ >= kWriteBackBytes) {
+    // A hint: errors are Sync's to tell.
+    static_cast<void>(target()->RangeSync(
+        written_back_, appended_ - written_back_, options, dbg));
+    written_back_ = appended_;
+  }
 }
 
 rdb::IOStatus BaseFile::Check(const rdb::Slice& data,
@@ -57,8 +79,13 @@ rdb::IOStatus BaseFile::Append(const rdb::Slice& data,
   BeforeAppend();
   const NoFileSizeSignal no_signal;
   rdb::IOStatus status = Check(data, info);
-  return status.ok() ? WithAdvice(target()->Append(data, options, info, dbg))
-                     : status;
+  if (status.ok()) {
+    status = WithAdvice(target()->Append(data, options, info, dbg));
+  }
+  if (status.ok()) {
+    Appended(data.size(), options, dbg);
+  }
+  return status;
 }
 
 rdb::IOStatus BaseFile::PositionedAppend(const rdb::Slice& data,

@@ -25,6 +25,10 @@ class BaseFile final : public rdb::FSWritableFileOwnerWrapper {
            const rdb::FileOptions& options)
       : rdb::FSWritableFileOwnerWrapper(std::move(base)), options_(options) {}
 
+  // It is a data file, of the file system whose statistics these are: its bytes
+  // are counted, and on their way to the disk soon, so that no sync of a WAL
+  // finds much of it before its own.
+  void IsDataOf(std::shared_ptr<FsStats> stats) { stats_ = std::move(stats); }
   // It is a MANIFEST, of the file system whose statistics these are: see
   // LiveFiles::WriteOutForManifest.
   void IsManifestOf(std::shared_ptr<const FsStats> owner) {
@@ -57,7 +61,14 @@ class BaseFile final : public rdb::FSWritableFileOwnerWrapper {
   rdb::IOStatus Check(const rdb::Slice& data,
                       const rdb::DataVerificationInfo& info) const;
 
+  // Behind an append of `bytes` to its end that went well.
+  void Appended(uint64_t bytes, const rdb::IOOptions& options,
+                rdb::IODebugContext* dbg);
+
   const rdb::FileOptions options_;
+  std::shared_ptr<FsStats> stats_;  // null: no data file
+  uint64_t appended_ = 0;
+  uint64_t written_back_ = 0;  // or under way
   std::shared_ptr<const FsStats> owner_;
 };
 

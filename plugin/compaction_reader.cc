@@ -15,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct LastRead {
-  const ReadStreams* streams = nullptr;  // whose; null: of no cold file
+  uint64_t streams = 0;  // whose; 0: of no cold file
   Clock::time_point at;
 };
 thread_local LastRead last_read;
@@ -70,12 +70,18 @@ bool IsStill(const std::string& path, const struct stat& file) {
          now.st_mtim.tv_nsec == file.st_mtim.tv_nsec;
 }
 
+// An address may be used again.
+uint64_t ReadStreams::NextId() {
+  static std::atomic<uint64_t> last{0};  // relaxed: nothing else is known by it
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 void ReadStreams::ReadHere(bool is_cold) const {
-  last_read = {is_cold ? this : nullptr, Clock::now()};
+  last_read = {is_cold ? id_ : 0, Clock::now()};
 }
 
 bool ReadStreams::ReadsColdHere() const {
-  return last_read.streams == this && Clock::now() - last_read.at < kMoment;
+  return last_read.streams == id_ && Clock::now() - last_read.at < kMoment;
 }
 
 BufferShare ReadStreams::Take(uint32_t windows) {

@@ -85,6 +85,9 @@ class ReadStreams {
   // Memory for that many windows, or somewhat less, or none.
   BufferShare Take(uint32_t windows);
 
+  static uint64_t NextId();
+
+  const uint64_t id_ = NextId();
   const uint64_t max_bytes_;
   const std::shared_ptr<FsStats> stats_;
   BufferBudget budget_;

@@ -119,6 +119,7 @@ std::string FsTotals::ToString() const {
   AppendToken("unbuffered_files", unbuffered_files, &text);
   AppendToken("buffer_bytes", buffer_bytes, &text);
   AppendToken("peak_buffer_bytes", peak_buffer_bytes, &text);
+  AppendToken("cached_data_bytes", cached_data_bytes, &text);
   AppendToken("read_ahead_bytes", read_ahead_bytes, &text);
   AppendToken("cached_reads", reads.cached, &text);
   AppendToken("ring_reads", reads.ring, &text);
@@ -241,6 +242,10 @@ void FsStats::ReadAhead(uint64_t bytes) {
   closed_.read_ahead_bytes += bytes;
 }
 
+void FsStats::Cached(uint64_t bytes) {
+  cached_data_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+}
+
 void FsStats::Reads(const ReadCounts& counts) {
   cached_reads_.fetch_add(counts.cached, std::memory_order_relaxed);
   ring_reads_.fetch_add(counts.ring, std::memory_order_relaxed);
@@ -253,6 +258,7 @@ FsTotals FsStats::Totals() const {
   totals.open_files = open_.size();
   totals.buffer_bytes = budget_.in_use();
   totals.peak_buffer_bytes = budget_.peak();
+  totals.cached_data_bytes = cached_data_bytes_.load(std::memory_order_relaxed);
   totals.reads.cached = cached_reads_.load(std::memory_order_relaxed);
   totals.reads.ring = ring_reads_.load(std::memory_order_relaxed);
   totals.reads.alone = alone_reads_.load(std::memory_order_relaxed);

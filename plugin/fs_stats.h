@@ -41,6 +41,8 @@ struct FsTotals {
   // Memory that the flush buffers of data files take, now and at most.
   uint64_t buffer_bytes = 0;
   uint64_t peak_buffer_bytes = 0;
+  // Of data files that were left to the base.
+  uint64_t cached_data_bytes = 0;
   // What was read ahead of compactions.
   uint64_t read_ahead_bytes = 0;
   // Reads of MultiGet, and those that were asked for ahead.
@@ -83,6 +85,7 @@ class FsStats {
   void Closed(const LogStore* log);
   void OpenedOnBase();
   void OpenedWithoutBuffers();
+  void Cached(uint64_t bytes);
   void Recovered(const RecoveryReport& report);
   void ReadAhead(uint64_t bytes);
   void Reads(const ReadCounts& counts);
@@ -98,7 +101,8 @@ class FsStats {
   static void Collect(const LogStore& log, FileKind kind, FsTotals* totals);
 
   BufferBudget budget_;
-  // Counts of readers, who do not wait for each other: relaxed.
+  // Counts of readers and of jobs, who do not wait for each other: relaxed.
+  std::atomic<uint64_t> cached_data_bytes_{0};
   std::atomic<uint64_t> cached_reads_{0};
   std::atomic<uint64_t> ring_reads_{0};
   std::atomic<uint64_t> alone_reads_{0};

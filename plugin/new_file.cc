@@ -72,6 +72,8 @@ rdb::IOStatus UringFileSystem::NewBaseFile(
     auto file = std::make_unique<BaseFile>(std::move(made), options);
     if (options.io_options.type == rdb::IOType::kManifest) {
       file->IsManifestOf(stats_);
+    } else if (Classify(path, options) == FileKind::kData) {
+      file->IsDataOf(stats_);
     }
     *result = std::move(file);
   }

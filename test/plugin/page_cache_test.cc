@@ -11,8 +11,10 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "plugin/compaction_reader.h"
+#include "plugin/base_file.h"
 #include "plugin/file_system.h"
 #include "test/plugin/evict.h"
 #include "test/plugin/file_systems.h"
@@ -84,6 +86,64 @@ bool GoesThroughCache(rocksdb::FileSystem* fs, const std::string& path,
   std::unique_ptr<rocksdb::FSWritableFile> file;
   EXPECT_TRUE(fs->NewWritableFile(path, options, &file, nullptr).ok());
   return base_files() > before;
+}
+
+// A file that is not written, but asked for writeback.
+class AskedFile : public rocksdb::FSWritableFile {
+ public:
+  explicit AskedFile(std::vector<std::pair<uint64_t, uint64_t>>* ranges)
+      : ranges_(ranges) {}
+
+  using FSWritableFile::Append;
+  rocksdb::IOStatus Append(const rocksdb::Slice&, const rocksdb::IOOptions&,
+                           rocksdb::IODebugContext*) override {
+    return rocksdb::IOStatus::OK();
+  }
+  rocksdb::IOStatus RangeSync(uint64_t offset, uint64_t bytes,
+                              const rocksdb::IOOptions&,
+                              rocksdb::IODebugContext*) override {
+    ranges_->emplace_back(offset, bytes);
+    return rocksdb::IOStatus::IOError("that it is a hint");
+  }
+  rocksdb::IOStatus Close(const rocksdb::IOOptions&,
+                          rocksdb::IODebugContext*) override {
+    return rocksdb::IOStatus::OK();
+  }
+  rocksdb::IOStatus Flush(const rocksdb::IOOptions&,
+                          rocksdb::IODebugContext*) override {
+    return rocksdb::IOStatus::OK();
+  }
+  rocksdb::IOStatus Sync(const rocksdb::IOOptions&,
+                         rocksdb::IODebugContext*) override {
+    return rocksdb::IOStatus::OK();
+  }
+
+ private:
+  std::vector<std::pair<uint64_t, uint64_t>>* const ranges_;
+};
+
+TEST(WriteBackTest, OfADataFileBeginsEarlyAndMissesNothing) {
+  std::vector<std::pair<uint64_t, uint64_t>> ranges;
+  const auto stats = std::make_shared<FsStats>();
+  const std::string piece(100'000, 'x');
+  for (const bool is_data : {false, true}) {
+    BaseFile file(std::make_unique<AskedFile>(&ranges), rocksdb::FileOptions());
+    if (is_data) {
+      file.IsDataOf(stats);
+    }
+    for (int i = 0; i < 20; ++i) {
+      ASSERT_TRUE(file.Append(piece, rocksdb::IOOptions(), nullptr).ok());
+    }
+    EXPECT_EQ(ranges.empty(), !is_data);
+  }
+  EXPECT_EQ(stats->Totals().cached_data_bytes, 2'000'000u);
+  uint64_t end = 0;
+  for (const auto& [offset, bytes] : ranges) {
+    EXPECT_EQ(offset, end);
+    EXPECT_LE(bytes, 700'000u);
+    end += bytes;
+  }
+  EXPECT_GT(end, 1'300'000u);
 }
 
 struct Case {
