@@ -350,7 +350,8 @@ Status CheckManifest(const std::string& directory) {
     return Status::FromErrno(error, "read", directory + "/CURRENT");
   }
   WantedWals wanted;
-  return error == ENOENT || IsEncrypted(text) || ReadManifest(directory, text, &wanted)
+  return error == ENOENT || IsEncrypted(text) ||
+                 ReadManifest(directory, text, &wanted)
              ? Status::Ok()
              : Status::Corruption(
                    "it, or the MANIFEST that it names, is missing, cut short, "
