@@ -15,6 +15,7 @@ namespace {
 
 // What the disk gets at once of a data file.
 constexpr uint64_t kWriteBackBytes = uint64_t{512} << 10;
+constexpr uint64_t kPageBytes = 4096;
 
 // Posix does not name the way out.
 rdb::IOStatus WithAdvice(rdb::IOStatus status) {
@@ -40,25 +41,26 @@ rdb::IOStatus BaseFile::Append(const rdb::Slice& data,
   BeforeAppend();
   const NoFileSizeSignal no_signal;
   rdb::IOStatus status = WithAdvice(target()->Append(data, options, dbg));
-  if (status.ok()) {
-    Appended(data.size(), options, dbg);
-  }
-  return status;
+  return status.ok() ? Appended(data.size(), options, dbg) : status;
 }
 
-void BaseFile::Appended(uint64_t bytes, const rdb::IOOptions& options,
-                        rdb::IODebugContext* dbg) {
+rdb::IOStatus BaseFile::Appended(uint64_t bytes, const rdb::IOOptions& options,
+                                 rdb::IODebugContext* dbg) {
   if (stats_ == nullptr) {
-    return;
+    return rdb::IOStatus::OK();
   }
   stats_->Cached(bytes);
   appended_ += bytes;
-  if (appended_ - written_back_ >= kWriteBackBytes) {
-    // A hint: errors are Sync's to tell.
-    static_cast<void>(target()->RangeSync(
-        written_back_, appended_ - written_back_, options, dbg));
-    written_back_ = appended_;
+  // With strict_bytes_per_sync the call would wait, or be a Sync.
+  if (options_.strict_bytes_per_sync ||
+      appended_ - written_back_ < kWriteBackBytes) {
+    return rdb::IOStatus::OK();
   }
+  // The page that the next append goes on in is left out.
+  const uint64_t begin = written_back_;
+  written_back_ = appended_ / kPageBytes * kPageBytes;
+  // Nobody else may be told of an error that it returns.
+  return target()->RangeSync(begin, written_back_ - begin, options, dbg);
 }
 
 rdb::IOStatus BaseFile::Check(const rdb::Slice& data,
@@ -82,10 +84,7 @@ rdb::IOStatus BaseFile::Append(const rdb::Slice& data,
   if (status.ok()) {
     status = WithAdvice(target()->Append(data, options, info, dbg));
   }
-  if (status.ok()) {
-    Appended(data.size(), options, dbg);
-  }
-  return status;
+  return status.ok() ? Appended(data.size(), options, dbg) : status;
 }
 
 rdb::IOStatus BaseFile::PositionedAppend(const rdb::Slice& data,

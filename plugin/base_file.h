@@ -62,8 +62,8 @@ class BaseFile final : public rdb::FSWritableFileOwnerWrapper {
                       const rdb::DataVerificationInfo& info) const;
 
   // Behind an append of `bytes` to its end that went well.
-  void Appended(uint64_t bytes, const rdb::IOOptions& options,
-                rdb::IODebugContext* dbg);
+  rdb::IOStatus Appended(uint64_t bytes, const rdb::IOOptions& options,
+                         rdb::IODebugContext* dbg);
 
   const rdb::FileOptions options_;
   std::shared_ptr<FsStats> stats_;  // null: no data file

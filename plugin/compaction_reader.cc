@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "file_policy.h"
 #include "page_cache.h"
 
 namespace uringfs {
@@ -171,7 +172,10 @@ bool CompactionReader::IsForStream(const rdb::IOOptions& options) const {
     return false;
   }
   const bool is_cold = !IsCached();
-  streams_->ReadHere(is_cold);
+  // Values of blob files are as they are; what is written follows the keys.
+  if (!IsBlobName(path_)) {
+    streams_->ReadHere(is_cold);
+  }
   return is_cold && !is_hopeless_.load(std::memory_order_relaxed);
 }
 

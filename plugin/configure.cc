@@ -133,12 +133,34 @@ rdb::Status NewUringFileSystemFromUri(const std::string& uri,
   return status.ok() ? Make(nullptr, options, out) : ToRocksStatus(status);
 }
 
-// Whether it still is on uringfs with these options: an options string may name
-// an Env and another file system for it, which RocksDB then puts there.
-static bool HasFileSystem(const rdb::Env& env, const std::string& options) {
-  const auto* ours = env.GetFileSystem()->CheckedCast<UringFileSystem>();
-  return ours != nullptr && ours->GetPrintableOptions() == options;
-}
+namespace {
+
+// What all who name the same options get. RocksDB configures the Env that an
+// options string names, with what else stands there: another file system, say.
+// It would be everybody's.
+class SharedEnv final : public rdb::EnvWrapper {
+ public:
+  explicit SharedEnv(const std::shared_ptr<rdb::Env>& env)
+      : rdb::EnvWrapper(env) {
+    file_system_ = env->GetFileSystem();
+    system_clock_ = env->GetSystemClock();
+  }
+
+ protected:
+  rdb::Status ConfigureOptions(
+      const rdb::ConfigOptions& /*config*/,
+      const std::unordered_map<std::string, std::string>& options,
+      std::unordered_map<std::string, std::string>* /*unused*/) override {
+    return options.empty()
+               ? rdb::Status::OK()
+               : rdb::Status::InvalidArgument(
+                     "an Env of uringfs is everybody's who names it; options "
+                     "go behind the '?' of its name",
+                     options.begin()->first);
+  }
+};
+
+}  // namespace
 
 rdb::Status FindUringEnv(const std::string& uri, rdb::Env** env) {
   UringFsOptions options;
@@ -150,19 +172,14 @@ rdb::Status FindUringEnv(const std::string& uri, rdb::Env** env) {
   static Mutex& mutex = *new Mutex;
   static auto& all = *new std::map<std::string, std::unique_ptr<rdb::Env>>;
   const MutexLock lock(&mutex);
-  const std::string key = FormatFsOptions(options);
-  std::unique_ptr<rdb::Env>& found = all[key];
-  if (found != nullptr && !HasFileSystem(*found, key)) {
-    // It is in use all the same.
-    static_cast<void>(found.release());
-  }
+  std::unique_ptr<rdb::Env>& found = all[FormatFsOptions(options)];
   if (found == nullptr) {
     std::unique_ptr<rdb::FileSystem> fs;
     rdb::Status status = Make(nullptr, options, &fs);
     if (!status.ok()) {
       return status;
     }
-    found = rdb::NewCompositeEnv(std::move(fs));
+    found = std::make_unique<SharedEnv>(rdb::NewCompositeEnv(std::move(fs)));
   }
   *env = found.get();
   return rdb::Status::OK();

@@ -11,6 +11,7 @@ namespace {
 
 constexpr char kEndMayBeTorn[] = "uringfs.end_may_be_torn";
 constexpr char kMayBeAhead[] = "uringfs.may_be_ahead";
+constexpr char kDirect[] = "uringfs.direct";
 
 bool EndsWith(const std::string& text, const std::string& end) {
   return text.size() > end.size() &&
@@ -42,6 +43,15 @@ void MarkMayBeAhead(rdb::FileOptions* options) {
 
 bool MayBeAhead(const rdb::FileOptions& options) {
   return options.io_options.property_bag.count(kMayBeAhead) > 0;
+}
+
+void MarkDirect(rdb::FileOptions* options) {
+  options->io_options.property_bag[kDirect] = "1";
+}
+
+bool IsToBeDirect(const rdb::FileOptions& options) {
+  return options.use_direct_writes ||
+         options.io_options.property_bag.count(kDirect) > 0;
 }
 
 bool IsBlobName(const std::string& path) { return EndsWith(path, ".blob"); }

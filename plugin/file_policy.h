@@ -40,6 +40,11 @@ bool EndMayBeTorn(const rdb::FileOptions& options);
 void MarkMayBeAhead(rdb::FileOptions* options);
 bool MayBeAhead(const rdb::FileOptions& options);
 
+// Marks options of a table or blob file that RocksDB wants to be written
+// directly, and asks for the mark.
+void MarkDirect(rdb::FileOptions* options);
+bool IsToBeDirect(const rdb::FileOptions& options);
+
 // Whether nobody counts on a byte of the file, which is no WAL, before it was
 // synced, so that RocksDB calls Flush only because its buffer is full. So it is
 // with what flushes and compactions write, tables and blob files.

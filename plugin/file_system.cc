@@ -367,7 +367,10 @@ rdb::FileOptions UringFileSystem::OptimizeForCompactionTableWrite(
       target()->OptimizeForCompactionTableWrite(options, db_options);
   optimized.io_options.type = rdb::IOType::kData;
   // RocksDB would pad the tail of each write itself; we do that better.
-  optimized.use_direct_writes = false;
+  if (optimized.use_direct_writes) {
+    MarkDirect(&optimized);
+    optimized.use_direct_writes = false;
+  }
   return optimized;
 }
 

@@ -40,7 +40,7 @@ LogOptions UringFileSystem::OptionsOf(const std::string& path, FileKind kind,
 // in tables: few are read soon.
 bool UringFileSystem::GoesThroughCache(const std::string& path,
                                        const rdb::FileOptions& options) const {
-  if (options_.direct_io != DirectIo::kOptional || options.use_direct_writes) {
+  if (options_.direct_io != DirectIo::kOptional || IsToBeDirect(options)) {
     return false;
   }
   switch (options_.data_cache) {

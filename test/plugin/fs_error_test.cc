@@ -157,23 +157,26 @@ TEST(FsErrorTest, AnOptionsStringNamesTheEnv) {
   }
 }
 
-// RocksDB configures the object that it was given.
-TEST(FsErrorTest, WhoConfiguresThatEnvChangesNobodyElses) {
+// RocksDB configures the object that it was given, and that is everybody's.
+TEST(FsErrorTest, NobodyConfiguresThatEnv) {
   rocksdb::ConfigOptions config;
   config.registry->AddLibrary("uringfs", &register_uringfs, "");
-  const auto env_of = [&](const std::string& text) {
-    rocksdb::DBOptions options;
-    const rocksdb::Status status = rocksdb::GetDBOptionsFromString(
-        config, rocksdb::DBOptions(), "env=" + text, &options);
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    return options.env;
+  rocksdb::DBOptions options;
+  const auto parse = [&](const std::string& env) {
+    return rocksdb::GetDBOptionsFromString(config, rocksdb::DBOptions(),
+                                           "env=" + env, &options);
   };
-  rocksdb::Env* const ours = env_of("uringfs://");
-  static_cast<void>(env_of("{id=uringfs://;file_system=posix}"));
-  rocksdb::Env* const next = env_of("uringfs://");
-  EXPECT_STREQ(next->GetFileSystem()->Name(), "uringfs");
-  EXPECT_EQ(env_of("uringfs://"), next);
-  EXPECT_NE(ours, next) << "it is posix by now";
+  for (const bool is_lax : {true, false}) {
+    config.ignore_unsupported_options = is_lax;
+    for (const char* more : {"file_system=posix", "target=posix", "no=1"}) {
+      const rocksdb::Status status =
+          parse(std::string("{id=uringfs://;") + more + "}");
+      EXPECT_TRUE(status.IsInvalidArgument()) << status.ToString();
+      EXPECT_THAT(status.ToString(), HasSubstr("behind the '?'"));
+    }
+    ASSERT_TRUE(parse("uringfs://").ok());
+    EXPECT_STREQ(options.env->GetFileSystem()->Name(), "uringfs");
+  }
 }
 
 // Whether the file holds the first `synced` pieces of 'x', and nothing else.
