@@ -323,10 +323,9 @@ bool ReadManifest(const std::string& directory, std::string name,
 // What CURRENT holds, or its beginning. A text that was cut short, or whose
 // block was never written, is no cipher.
 bool IsEncrypted(const std::string& text) {
-  constexpr char kPlain[] = "MANIFEST-";
-  constexpr size_t kLeast = sizeof("MANIFEST-000001");  // and a line feed
-  return text.size() >= kLeast &&
-         text.compare(0, sizeof(kPlain) - 1, kPlain) != 0 &&
+  const std::string plain = "MANIFEST-";
+  return text.size() >= plain.size() + sizeof("000001") &&  // and a line feed
+         text.compare(0, plain.size(), plain) != 0 &&
          text.find_first_not_of('\0') != std::string::npos;
 }
 

@@ -122,6 +122,10 @@ class AskedFile : public rocksdb::FSWritableFile {
                          rocksdb::IODebugContext*) override {
     return rocksdb::IOStatus::OK();
   }
+  uint64_t GetFileSize(const rocksdb::IOOptions&,
+                       rocksdb::IODebugContext*) override {
+    return 0;
+  }
 
  private:
   Ranges* const ranges_;
