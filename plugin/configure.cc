@@ -154,8 +154,8 @@ class SharedEnv final : public rdb::EnvWrapper {
     return options.empty()
                ? rdb::Status::OK()
                : rdb::Status::InvalidArgument(
-                     "an Env of uringfs is everybody's who names it; options "
-                     "go behind the '?' of its name",
+                     "an Env of uringfs is everybody's who names it: give its "
+                     "options as env={id=uringfs://?name=value}, not",
                      options.begin()->first);
   }
 };

@@ -78,7 +78,7 @@ void LogEngine::StartDrain() {
   if (is_ticked_by_hand_) {
     return;
   }
-  Ticker& drainer = Ticker::ForDrains();
+  Ticker& drainer = Ticker::ForDrains(identity_.device);
   const Status status = drainer.Add(&drain_look_);
   if (status.ok()) {
     drainer_ = &drainer;

@@ -182,11 +182,11 @@ bool LogEngine::DrainTick(const Ticker::Tick& tick) {
     return false;  // see SettleForGood
   }
   const uint64_t filled = side_->filled();
+  // In front of the drain, which may wait for a busy disk.
+  TouchIfChanged(filled);
   Drain(drain_schedule_.Begin(tick.now, filled, writes_.written()));
   // If a writer was inside the last buffer, the next look finds it gone.
   drain_schedule_.End(writes_.written());
-  // It may wait for the file system's journal, and nobody for it.
-  TouchIfChanged(filled);
   if (state_.CheckUsable().ok()) {
     if (IsPublishedOnly()) {
       zeros_.ExtendIfDue(counters_.syncs.load(std::memory_order_relaxed),

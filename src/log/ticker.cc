@@ -19,7 +19,32 @@ namespace {
 // Empty looks before it sleeps: a log that is written and synced all the time
 // should not have to wake it each time.
 constexpr std::chrono::milliseconds kBeforeSleep{200};
-constexpr size_t kMaxSyncers = 16;
+constexpr uint64_t kNoDevice = UINT64_MAX;
+
+// No lock: a child of fork might find it held for ever. What is in there is
+// never destroyed: the threads outlive statics.
+class Tickers {
+ public:
+  std::atomic<Ticker*>* Of(uint64_t device) {
+    for (Slot& slot : slots_) {
+      // Relaxed: of the slot nothing but this number is known by it.
+      uint64_t known = kNoDevice;
+      if (slot.device.compare_exchange_strong(known, device,
+                                              std::memory_order_relaxed) ||
+          known == device) {
+        return &slot.ticker;
+      }
+    }
+    return &slots_[device % slots_.size()].ticker;
+  }
+
+ private:
+  struct Slot {
+    std::atomic<uint64_t> device{kNoDevice};
+    std::atomic<Ticker*> ticker{nullptr};
+  };
+  std::array<Slot, 16> slots_;
+};
 
 }  // namespace
 
@@ -39,16 +64,14 @@ Ticker& Ticker::OfProcess(std::atomic<Ticker*>* current, const char* name,
   return *found;
 }
 
-Ticker& Ticker::ForDrains() {
-  // Never destroyed: the thread outlives statics.
-  static std::atomic<Ticker*> current{nullptr};
-  return OfProcess(&current, "uringfs-drain", kDrainTick);
+Ticker& Ticker::ForDrains(uint64_t device) {
+  static constinit Tickers all;
+  return OfProcess(all.Of(device), "uringfs-drain", kDrainTick);
 }
 
 Ticker& Ticker::ForSyncs(uint64_t device) {
-  // No lock: a child of fork might find it held for ever.
-  static std::array<std::atomic<Ticker*>, kMaxSyncers> all{};
-  return OfProcess(&all[device % kMaxSyncers], "uringfs-sync", kSyncTick);
+  static constinit Tickers all;
+  return OfProcess(all.Of(device), "uringfs-sync", kSyncTick);
 }
 
 Status Ticker::Add(const Look* look) {

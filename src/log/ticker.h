@@ -42,8 +42,8 @@ class Ticker {
   static constexpr std::chrono::milliseconds kDrainTick{4};
   static constexpr std::chrono::milliseconds kSyncTick{1};
 
-  static Ticker& ForDrains();
-  // One for each device, as far as they go: a slow one holds up no other.
+  // One for each of the first 16 devices: a slow one holds up no other.
+  static Ticker& ForDrains(uint64_t device);
   static Ticker& ForSyncs(uint64_t device);
 
   // Errors: no thread can be started.

@@ -320,13 +320,15 @@ bool ReadManifest(const std::string& directory, std::string name,
   return true;
 }
 
-// What CURRENT holds, or its beginning. A text that was cut short, or whose
-// block was never written, is no cipher.
+// What CURRENT holds, or its beginning. A text that was cut short, of which a
+// byte is wrong, or whose block was never written, is no cipher: of that more
+// than half is not to be printed.
 bool IsEncrypted(const std::string& text) {
-  const std::string plain = "MANIFEST-";
-  return text.size() >= plain.size() + sizeof("000001") &&  // and a line feed
-         text.compare(0, plain.size(), plain) != 0 &&
-         text.find_first_not_of('\0') != std::string::npos;
+  const auto odd = std::count_if(text.begin(), text.end(), [](char c) {
+    return c != '\0' && c != '\n' && (c < ' ' || c > '~');
+  });
+  return text.size() >= sizeof("MANIFEST-000001") &&  // and a line feed
+         4 * static_cast<size_t>(odd) >= text.size();
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -113,6 +114,23 @@ TEST(DrainScheduleTest, WhatCouldNotBeWrittenStaysDue) {
     EXPECT_EQ(schedule.Begin(now, filled, 0), filled);
     schedule.End(0);
   }
+}
+
+// Numbers of whole disks are 16 apart.
+TEST(TickerTest, EachDeviceHasAThreadOfItsOwn) {
+  std::set<Ticker*> tickers;
+  for (uint64_t device = 0; device < 10; ++device) {
+    Ticker& ticker = Ticker::ForSyncs(0x700 + 16 * device);
+    EXPECT_EQ(&ticker, &Ticker::ForSyncs(0x700 + 16 * device));
+    tickers.insert(&ticker);
+    tickers.insert(&Ticker::ForDrains(0x700 + 16 * device));
+  }
+  EXPECT_EQ(tickers.size(), 20u);
+  // There are not any number of threads.
+  for (uint64_t device = 0; device < 100; ++device) {
+    tickers.insert(&Ticker::ForSyncs(device));
+  }
+  EXPECT_LE(tickers.size(), 26u);
 }
 
 // A log that is looked at by the test.

@@ -35,13 +35,6 @@ class SmallDisk {
   SmallDisk& operator=(const SmallDisk&) = delete;
 
   bool mounted() const { return mounted_; }
-  // ext4 has the space of deleted files again when its journal has committed
-  // that.
-  void GetSpaceBack() const {
-    const int fd = ::open(mount_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    (void)::syncfs(fd);
-    ::close(fd);
-  }
   std::string File(const std::string& name) const {
     return mount_ + "/" + name;
   }

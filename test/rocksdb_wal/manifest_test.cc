@@ -187,13 +187,17 @@ TEST_F(ManifestTest, ADatabaseThatShouldTellAndCannot) {
   Write();
   for (const std::string& text :
        {std::string(), std::string("MANIFEST-000005"), std::string("MANIF"),
-        std::string("MANIFEST-000006\n"), std::string(16, '\0')}) {
+        std::string("MANIFEST-000006\n"), std::string(16, '\0'),
+        std::string("NANIFEST-000005\n"),
+        std::string("\xcd") + "ANIFEST-000005\n",
+        std::string(8, '\0') + "-000005\n"}) {
     WriteWholeFile(dir_.File("CURRENT"), text);
     EXPECT_EQ(CheckManifest(dir_.path()).code(), Status::Code::kCorruption)
         << text;
   }
   // Encrypted, it looks like anything.
-  WriteWholeFile(dir_.File("CURRENT"), "\x8f\x01~q\nMANIFEST-000005\n");
+  WriteWholeFile(dir_.File("CURRENT"),
+                 "\x8f\x01~q\n\x99\x13\xee\xd0(\x7f\xb1\x02\xfa\x88\x41\x9c");
   EXPECT_TRUE(CheckManifest(dir_.path()).ok());
 }
 
