@@ -52,8 +52,7 @@ rdb::IOStatus BaseFile::Appended(uint64_t bytes, const rdb::IOOptions& options,
   stats_->Cached(bytes);
   appended_ += bytes;
   // With strict_bytes_per_sync the call would wait, or be a Sync.
-  if (options_.strict_bytes_per_sync ||
-      appended_ - written_back_ < kWriteBackBytes) {
+  if (is_strict_ || appended_ - written_back_ < kWriteBackBytes) {
     return rdb::IOStatus::OK();
   }
   // The page that the next append goes on in is left out.
@@ -65,7 +64,7 @@ rdb::IOStatus BaseFile::Appended(uint64_t bytes, const rdb::IOOptions& options,
 
 rdb::IOStatus BaseFile::Check(const rdb::Slice& data,
                               const rdb::DataVerificationInfo& info) const {
-  const std::optional<uint32_t> crc32c = HandedCrc32c(options_, info);
+  const std::optional<uint32_t> crc32c = HandedCrc32c(handed_type_, info);
   if (!crc32c.has_value() || Crc32c(data.data(), data.size()) == *crc32c) {
     return rdb::IOStatus::OK();
   }

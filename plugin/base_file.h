@@ -23,7 +23,9 @@ class BaseFile final : public rdb::FSWritableFileOwnerWrapper {
  public:
   BaseFile(std::unique_ptr<rdb::FSWritableFile>&& base,
            const rdb::FileOptions& options)
-      : rdb::FSWritableFileOwnerWrapper(std::move(base)), options_(options) {}
+      : rdb::FSWritableFileOwnerWrapper(std::move(base)),
+        handed_type_(options.handoff_checksum_type),
+        is_strict_(options.strict_bytes_per_sync) {}
 
   // It is a data file, of the file system whose statistics these are: its bytes
   // are counted, and on their way to the disk soon, so that no sync of a WAL
@@ -65,7 +67,8 @@ class BaseFile final : public rdb::FSWritableFileOwnerWrapper {
   rdb::IOStatus Appended(uint64_t bytes, const rdb::IOOptions& options,
                          rdb::IODebugContext* dbg);
 
-  const rdb::FileOptions options_;
+  const rdb::ChecksumType handed_type_;
+  const bool is_strict_;
   std::shared_ptr<FsStats> stats_;  // null: no data file
   uint64_t appended_ = 0;
   uint64_t written_back_ = 0;  // or under way

@@ -77,8 +77,8 @@ uint64_t ReadStreams::NextId() {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-void ReadStreams::ReadHere(bool is_cold) const {
-  last_read = {is_cold ? id_ : 0, Clock::now()};
+void ReadStreams::ReadHere(bool is_cold, Clock::time_point now) const {
+  last_read = {is_cold ? id_ : 0, now};
 }
 
 bool ReadStreams::ReadsColdHere() const {
@@ -150,8 +150,7 @@ CompactionReader::CompactionReader(
       file_(file),
       streams_(std::move(streams)) {}
 
-bool CompactionReader::IsCached() const {
-  const Clock::time_point now = Clock::now();
+bool CompactionReader::IsCached(Clock::time_point now) const {
   if (now.time_since_epoch().count() >=
       look_after_.load(std::memory_order_relaxed)) {
     is_cached_.store(IsInPageCache(path_), std::memory_order_relaxed);
@@ -171,10 +170,11 @@ bool CompactionReader::IsForStream(const rdb::IOOptions& options) const {
   if (IsUserRead(options)) {
     return false;
   }
-  const bool is_cold = !IsCached();
+  const Clock::time_point now = Clock::now();
+  const bool is_cold = !IsCached(now);
   // Values of blob files are as they are; what is written follows the keys.
   if (!IsBlobName(path_)) {
-    streams_->ReadHere(is_cold);
+    streams_->ReadHere(is_cold, now);
   }
   return is_cold && !is_hopeless_.load(std::memory_order_relaxed);
 }

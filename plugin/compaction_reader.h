@@ -68,7 +68,7 @@ class ReadStreams {
 
   // This thread reads for a compaction; `is_cold`: what is not in the page
   // cache.
-  void ReadHere(bool is_cold) const;
+  void ReadHere(bool is_cold, std::chrono::steady_clock::time_point now) const;
   // Whether that is what this thread did a moment ago. RocksDB writes the
   // output of a compaction in the thread that reads the input.
   bool ReadsColdHere() const;
@@ -132,9 +132,10 @@ class CompactionReader : public rdb::FSRandomAccessFileOwnerWrapper {
 
   uint64_t size() const { return static_cast<uint64_t>(file_.st_size); }
   // Whether it is a compaction's and the page cache does not have the table.
+  // Remembers for ReadStreams::ReadsColdHere which.
   bool IsForStream(const rdb::IOOptions& options) const;
   // Looks every now and then.
-  bool IsCached() const;
+  bool IsCached(std::chrono::steady_clock::time_point now) const;
   // The lane that goes on at `offset`, busy now, if it is worth reading ahead.
   // Else null, and some lane remembers the read.
   Lane* TakeLane(uint64_t offset, size_t n) const;

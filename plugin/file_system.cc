@@ -78,7 +78,7 @@ rdb::IOStatus UringFileSystem::NewRandomAccessFile(
     std::unique_ptr<rdb::FSRandomAccessFile>* result,
     rdb::IODebugContext* dbg) {
   struct stat file = {};
-  // A shorter one was written through the page cache.
+  // For a shorter one no stream is worth its windows.
   const bool may_wrap = read_streams_ != nullptr &&
                         IsReadThroughCache(path, options) &&
                         ::stat(path.c_str(), &file) == 0 &&

@@ -12,11 +12,12 @@
 
 namespace uringfs {
 
-// The CRC32C of the bytes of an append, if RocksDB hands it over
+// The CRC32C of the bytes of an append to a file whose options have that
+// handoff_checksum_type, if RocksDB hands it over
 // (checksum_handoff_file_types). It has handed over no other kind so far.
 inline std::optional<uint32_t> HandedCrc32c(
-    const rdb::FileOptions& options, const rdb::DataVerificationInfo& info) {
-  if (options.handoff_checksum_type != rdb::ChecksumType::kCRC32c ||
+    rdb::ChecksumType type, const rdb::DataVerificationInfo& info) {
+  if (type != rdb::ChecksumType::kCRC32c ||
       info.checksum.size() != sizeof(uint32_t)) {
     return std::nullopt;
   }

@@ -26,7 +26,7 @@ UringWritableFile::UringWritableFile(std::shared_ptr<LiveFile> live,
     : rdb::FSWritableFile(options),
       live_(std::move(live)),
       hooks_(std::move(hooks)),
-      options_(options),
+      handed_type_(options.handoff_checksum_type),
       flush_is_lazy_(live_->kind() == FileKind::kData &&
                      IsReadOnlyOnceSynced(options)) {
 #if URINGFS_ROCKSDB_GE(10, 1)
@@ -69,7 +69,7 @@ rdb::IOStatus UringWritableFile::Append(const rdb::Slice& data,
                                         const rdb::IOOptions& options,
                                         const rdb::DataVerificationInfo& info,
                                         rdb::IODebugContext* dbg) {
-  const std::optional<uint32_t> crc32c = HandedCrc32c(options_, info);
+  const std::optional<uint32_t> crc32c = HandedCrc32c(handed_type_, info);
   if (!crc32c.has_value()) {
     return Append(data, options, dbg);
   }

@@ -82,7 +82,7 @@ class UringWritableFile : public rdb::FSWritableFile {
 
   const std::shared_ptr<LiveFile> live_;
   Hooks hooks_;  // the first: empty behind its call
-  const rdb::FileOptions options_;
+  const rdb::ChecksumType handed_type_;
   const bool flush_is_lazy_;
 };
 

@@ -321,8 +321,8 @@ bool ReadManifest(const std::string& directory, std::string name,
 }
 
 // What CURRENT holds, or its beginning. A text that was cut short, of which a
-// byte is wrong, or whose block was never written, is no cipher: of that more
-// than half is not to be printed.
+// byte is wrong, or whose block was never written, is no cipher: of one more
+// than half is not to be printed, and a quarter will do.
 bool IsEncrypted(const std::string& text) {
   const auto odd = std::count_if(text.begin(), text.end(), [](char c) {
     return c != '\0' && c != '\n' && (c < ' ' || c > '~');

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "plugin/file_system.h"
+#include "test/plugin/evict.h"
 #include "test/plugin/file_systems.h"
 #include "test/plugin/fs_fixture.h"
 #include "test/support/seed.h"
@@ -51,14 +52,7 @@ class DataReaderTest : public testing::TestWithParam<bool> {
   void SetUp() override {
     std::ofstream(path_) << content_;
     options_.use_direct_reads = GetParam();
-    EvictFromCache();
-  }
-
-  void EvictFromCache() const {
-    const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    ASSERT_EQ(::fdatasync(fd), 0);
-    ASSERT_EQ(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
-    ::close(fd);
+    EvictFromCache(path_);
   }
 
   std::unique_ptr<rocksdb::FSRandomAccessFile> Open(UringFileSystem* fs) {
@@ -153,7 +147,7 @@ TEST_P(DataReaderTest, ManyAtOnce) {
   UringFileSystem fs(rocksdb::FileSystem::Default(), fs_options_);
   const auto file = Open(&fs);
   for (const size_t count : {1, 2, 32, 300}) {
-    EvictFromCache();
+    EvictFromCache(path_);
     ExpectMultiRead(file.get(), content_, count, &random_);
     ExpectMultiRead(file.get(), content_, count, &random_);
   }
@@ -183,7 +177,7 @@ TEST_P(DataReaderTest, AskedForAhead) {
   UringFileSystem fs(rocksdb::FileSystem::Default(), fs_options_);
   const auto file = Open(&fs);
   for (const size_t count : {1, 2, 40, 400}) {
-    EvictFromCache();
+    EvictFromCache(path_);
     std::vector<std::unique_ptr<Async>> reads;
     for (size_t i = 0; i < count; ++i) {
       reads.push_back(std::make_unique<Async>(
@@ -206,7 +200,7 @@ TEST_P(DataReaderTest, AbortedOnesAreAnsweredToo) {
   UringFileSystem fs(rocksdb::FileSystem::Default(), fs_options_);
   const auto file = Open(&fs);
   for (int round = 0; round < 20; ++round) {
-    EvictFromCache();
+    EvictFromCache(path_);
     std::vector<std::unique_ptr<Async>> reads;
     for (size_t i = 0; i < 30; ++i) {
       reads.push_back(std::make_unique<Async>(
@@ -258,7 +252,7 @@ TEST_P(DataReaderTest, ThreadsThatAbortBesideThreadsThatPoll) {
         }
         ASSERT_EQ(read.answer.times, 1);
         if (t == 0) {
-          EvictFromCache();
+          EvictFromCache(path_);
         }
       }
     });

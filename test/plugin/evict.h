@@ -8,14 +8,16 @@
 
 #include <string>
 
+#include "gtest/gtest.h"
+
 namespace uringfs::test {
 
 // The page cache has nothing of the file any more, where the file system
 // underneath lets go of it.
 inline void EvictFromCache(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  ::fdatasync(fd);
-  ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+  EXPECT_EQ(::fdatasync(fd), 0);
+  EXPECT_EQ(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
   ::close(fd);
 }
 
