@@ -160,6 +160,8 @@ Status LogEngine::TruncateAlone(Flusher* flusher, uint64_t size) {
     if (!status.ok()) {
       return status;
     }
+    // What it was closed with is what is there.
+    side_->CutFilled(size);
     side_->Disarm();
   }
   status = flusher->CutTo(size);

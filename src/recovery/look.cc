@@ -30,6 +30,25 @@ enum class LookEnd : uint8_t {
   kRecovering,  // somebody is just deciding what it is worth
 };
 
+// Whether the side file is still what was seen. The owner of an idle one may
+// take the log that it was closed with for his next one.
+bool IsOfSameLife(const std::string& log_path, const SideLook& look) {
+  const Side& side = look.side;
+  SideWords words;
+  if (IsLive(side)) {
+    return ReadSideWords(side, &words);
+  }
+  if (side.content != SideContent::kIdle ||
+      look.judgement.verdict != SideVerdict::kUnusable) {
+    return true;
+  }
+  Side now;
+  return LookAtSide(log_path, &now).ok() && now.content == SideContent::kIdle &&
+         IsSameFile(now.stat, side.stat) &&
+         now.header.generation == side.header.generation && now.has_log &&
+         IsSameFile(now.log, side.log);
+}
+
 // Whether what is seen of a log that somebody has is that owner's. What is of
 // another boot is either left over from there, or he is in a container that has
 // a boot id of its own: then it adds up, unless he is just writing.
@@ -69,9 +88,7 @@ Status JudgeUnlessOwned(const std::string& log_path, const LogFormat* format,
   }
   // Asked for between two looks that saw the same life of the side file, so
   // the answer is about that life. A recovery beside us cuts the log.
-  SideWords words;
-  *is_settled = *is_settled && (!has_lock || !IsLive(look->side) ||
-                                ReadSideWords(look->side, &words));
+  *is_settled = *is_settled && (!has_lock || IsOfSameLife(log_path, *look));
   if (status.ok() && *is_settled && look->is_owned) {
     status = IsOfItsOwner(log_path, format, *look, is_settled);
   }

@@ -128,7 +128,7 @@ Judgement JudgeWithoutLog(const SideFacts& facts) {
     judgement.at_stake = facts.AtStake();
     return judgement;
   }
-  return Unusable(
+  Judgement judgement = Unusable(
       facts, "its log, of " + std::to_string(facts.filled) +
                  " bytes, is gone: " +
                  (facts.is_wanted
@@ -136,6 +136,9 @@ Judgement JudgeWithoutLog(const SideFacts& facts) {
                       : "somebody has moved it, in which case put it back; or "
                         "the database was opened or destroyed without uringfs, "
                         "which deletes it"));
+  // Else nothing of it is in the ring.
+  judgement.knows_stake = judgement.at_stake > 0;
+  return judgement;
 }
 
 // The stream of no other log adds up to it.
@@ -304,6 +307,32 @@ Judgement JudgeLive(const SideFacts& facts) {
   return facts.AtStake() == 0 ? JudgeLongLog(facts) : JudgeShortLog(facts);
 }
 
+// Its owner had closed the log, whole by itself, and what is beside it now is
+// less.
+bool IsLessThanClosed(const SideFacts& facts) {
+  return facts.has_log && !facts.log_has_all &&
+         (facts.AtStake() > 0 || facts.sum == Witness::kOther);
+}
+
+Judgement JudgeIdle(const SideFacts& facts) {
+  if (facts.is_wanted && facts.filled > 0) {
+    return JudgeWithoutLog(facts);
+  }
+  if (facts.has_log && MayHaveLost(facts)) {
+    return Older(facts, kWentDown);
+  }
+  if (!IsLessThanClosed(facts)) {
+    return Say(SideVerdict::kIdle, "it belongs to no log");
+  }
+  Judgement judgement = UnusableForUnknown(
+      facts,
+      "the log beside it has not the " + std::to_string(facts.filled) +
+          " bytes that it was closed with: it was copied earlier than the side "
+          "file, while the database was open, or it was cut or replaced since");
+  judgement.knows_stake = facts.AtStake() > 0;
+  return judgement;
+}
+
 // As it is from wherever the message is read.
 std::string AbsolutePath(const std::string& path) {
   std::error_code error;
@@ -376,10 +405,7 @@ Judgement Judge(const SideFacts& facts) {
                  ? Say(SideVerdict::kIdle, "it belongs to no log")
                  : Foreign("it is empty, and no log is beside it");
     case SideContent::kIdle:
-      if (facts.has_log && MayHaveLost(facts)) {
-        return Older(facts, kWentDown);
-      }
-      return Say(SideVerdict::kIdle, "it belongs to no log");
+      return JudgeIdle(facts);
     case SideContent::kTornHeader:
       return Older(facts, kWentDown);
     case SideContent::kGarbled:

@@ -42,11 +42,12 @@ struct SideFacts {
   bool is_its_name = false;  // the log was named like this one
   bool is_other_boot = false;
   Witness mount = Witness::kUnknown;
-  // All that follows is of kLive.
+  // All that follows is of kLive, and of kIdle if it names a log that was
+  // closed and has the name of this one: then both words are its length.
   uint64_t written = 0;
   uint64_t filled = 0;
   uint64_t log_bytes = 0;
-  // Of kLive with a log. How the sum that goes with `filled` compares with that
+  // With a log. How the sum that goes with `filled` compares with that
   // of log and ring; kUnknown: there is none.
   Witness sum = Witness::kUnknown;
   bool log_has_all = false;     // the log adds up to it by itself
@@ -71,7 +72,7 @@ struct SideFacts {
 
 enum class SideVerdict : uint8_t {
   kNone,
-  // Holds nothing, of no log.
+  // Holds nothing that its log lacks, of no log or of one that was closed.
   kIdle,
   // The log and the ring are the stream: apply what the log lacks, and cut
   // behind `end`.

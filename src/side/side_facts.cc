@@ -177,6 +177,21 @@ Status ReadRecords(const std::string& log_path, const Side& side,
                      : status;
 }
 
+// A closed log was whole by itself, up to `filled`.
+Status GatherOfClosed(const std::string& log_path, const Side& side,
+                      const PosixFile& log, const LogFormat* format,
+                      SideFacts* facts) {
+  facts->log_bytes = static_cast<uint64_t>(side.log.st_size);
+  if (facts->log_bytes < facts->filled) {
+    return Status::Ok();
+  }
+  Status status = CheckSum(log_path, side, log, facts);
+  return status.ok() && facts->sum == Witness::kUnknown && format != nullptr &&
+                 format->Knows(log_path)
+             ? ReadRecords(log_path, side, log, *format, facts)
+             : status;
+}
+
 }  // namespace
 
 Status GatherFacts(const std::string& log_path, const Side& side,
@@ -199,15 +214,21 @@ Status GatherFacts(const std::string& log_path, const Side& side,
     facts->is_its_log = IsItsLog(side, *facts);
     facts->mount = WitnessOfMount(side);
   }
-  if (side.content != SideContent::kLive) {
+  const bool is_live = side.content == SideContent::kLive;
+  const bool is_of_closed = side.content == SideContent::kIdle &&
+                            side.has_words && facts->is_its_name;
+  if (!is_live && !is_of_closed) {
     return Status::Ok();
   }
-  facts->written = side.words.written;
   facts->filled = side.words.filled;
+  facts->written = is_live ? side.words.written : facts->filled;
   if (!side.has_log) {
     facts->is_wanted = format != nullptr && format->Knows(log_path) &&
                        format->IsWanted(log_path);
     return Status::Ok();
+  }
+  if (is_of_closed) {
+    return GatherOfClosed(log_path, side, log, format, facts);
   }
   facts->log_bytes = static_cast<uint64_t>(side.log.st_size);
   facts->can_be_joined =

@@ -30,6 +30,7 @@ struct SidePage {
   SideHeader header = {};
   uint64_t written = 0;
   uint64_t filled = 0;
+  SideSum sums[kSideSums] = {};
 };
 
 bool IsSame(const SideHeader& a, const SideHeader& b) {
@@ -56,7 +57,20 @@ int ReadPageOnce(const PosixFile& file, SidePage* page) {
     error =
         file.ReadExactly(kSideWrittenAt, sizeof(page->written), &page->written);
   }
+  if (error == 0) {
+    error = file.ReadExactly(kSideSumsAt, sizeof(page->sums), &page->sums);
+  }
   return error;
+}
+
+// Whether what the first look has seen, state and header first, is of one life
+// of the file.
+bool AreOfOneLife(const SidePage& first, const SidePage& second) {
+  uint64_t offset = 0;
+  const bool has_words =
+      UnsealWord(first.written, &offset) && UnsealWord(first.filled, &offset);
+  return first.state == second.state && IsSame(first.header, second.header) &&
+         (has_words || first.state == kSideIdle);
 }
 
 // Reads until two looks agree that it is one life of the file. What never
@@ -64,16 +78,12 @@ int ReadPageOnce(const PosixFile& file, SidePage* page) {
 int ReadPage(const PosixFile& file, SidePage* page) {
   int error = ReadPageOnce(file, page);
   for (int tries = 0; tries < 16 && error == 0; ++tries) {
-    if (page->state != kSideLive) {
+    if (page->state != kSideLive && page->state != kSideIdle) {
       return 0;
     }
     SidePage again;
     error = ReadPageOnce(file, &again);
-    uint64_t offset = 0;
-    const bool agree =
-        again.state == kSideLive && IsSame(page->header, again.header) &&
-        UnsealWord(page->written, &offset) && UnsealWord(page->filled, &offset);
-    if (agree) {
+    if (AreOfOneLife(*page, again)) {
       return error;
     }
     *page = again;
@@ -211,6 +221,21 @@ Status FindSide(const std::string& log_path, Side* side) {
   return OpenSide(side);
 }
 
+// Of the log it served last. Earlier versions have the state at the same place.
+Status ReadIdle(const std::string& log_path, const SidePage& page, Side* side) {
+  side->header = page.header;
+  side->has_header = page.header.version == kSideVersion &&
+                     page.header.checksum == SideChecksum(page.header);
+  // They may be those of no log, or damaged: then nobody goes by them.
+  side->has_words = side->has_header &&
+                    GeometryComplaint(page.header).empty() &&
+                    WordsComplaint(*side, page, &side->words).empty();
+  std::memcpy(side->sums, page.sums, sizeof(side->sums));
+  // Once more: the owner may have made the log longer before he closed it.
+  Status status = FindLog(log_path, side);
+  return status.ok() ? Be(side, SideContent::kIdle) : status;
+}
+
 // Power loss may leave that, of a page that was half written. Where the machine
 // has run on since, and the mount is the same, somebody has damaged it.
 Status ReadHeadless(const SidePage& page, Side* side) {
@@ -241,12 +266,7 @@ Status ReadContent(const std::string& log_path, Side* side) {
   const bool is_idle =
       page.state == (page.header.version < kSideVersion ? 0 : kSideIdle);
   if (is_ours && is_idle) {
-    // Of the log it served last; nobody needs it to be in order. Earlier
-    // versions have the state at the same place.
-    side->header = page.header;
-    side->has_header = page.header.version == kSideVersion &&
-                       page.header.checksum == SideChecksum(page.header);
-    return Be(side, SideContent::kIdle);
+    return ReadIdle(log_path, page, side);
   }
   std::string complaint = HeaderComplaint(page.header, file_bytes);
   if (complaint.empty()) {
@@ -259,11 +279,8 @@ Status ReadContent(const std::string& log_path, Side* side) {
   if (!complaint.empty()) {
     return BeGarbled(side, std::move(complaint));
   }
-  const int unread =
-      side->file.ReadExactly(kSideSumsAt, sizeof(side->sums), side->sums);
-  if (unread != 0) {
-    return Status::FromErrno(unread, "read the side file", side->path);
-  }
+  side->has_words = true;
+  std::memcpy(side->sums, page.sums, sizeof(side->sums));
   side->distrust = WhyLessTrusted(log_path, *side);
   // Once more: the owner may have made the log longer since.
   return FindLog(log_path, side);

@@ -31,7 +31,7 @@ namespace uringfs {
 enum class SideContent : uint8_t {
   kMissing,
   kBlank,       // nothing was ever written to it
-  kIdle,        // it belongs to no log
+  kIdle,        // no log's ring; its words may be of one that was closed
   kLive,        // a log's ring
   kTornHeader,  // a log's words, but no header: only power loss leaves that
   kGarbled,     // see Side::complaint
@@ -56,7 +56,8 @@ struct Side {
   // kLive, and kIdle and kGarbled if it makes sense:
   bool has_header = false;
   SideHeader header = {};
-  // kLive:
+  // kLive, and kIdle if they make sense: then the log was closed with them.
+  bool has_words = false;
   SideWords words;
   SideSum sums[kSideSums] = {};
 

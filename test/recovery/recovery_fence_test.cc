@@ -66,6 +66,7 @@ TEST_F(RecoveryFenceTest, SaysThatTheOwnerIsGone) {
 }
 
 TEST_F(RecoveryFenceTest, AnIdleFileOfALogThatIsHeldIsLeftAlone) {
+  built_.written = built_.filled;
   built_.Prepare();
   built_.state = kSideIdle;
   built_.WriteSide();
@@ -138,12 +139,12 @@ TEST_F(RecoveryWaitTest, TheOwnerClosesTheLog) {
 TEST_F(RecoveryWaitTest, TheOwnerClosesTheLogAndKeepsTheFile) {
   built_.Build();
   const RecoveryReport report = RecoverWhile([&] {
-    WriteWholeFile(built_.log_path, "closed");
+    WriteWholeFile(built_.log_path, built_.whole());
     built_.state = kSideIdle;
     built_.WriteSide();
   });
   EXPECT_EQ(report.outcome, RecoveryOutcome::kRemoved) << report.message;
-  EXPECT_EQ(ReadWholeFile(built_.log_path), "closed");
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) == built_.whole());
 }
 
 TEST_F(RecoveryWaitTest, TheFileGoesToAnotherLog) {

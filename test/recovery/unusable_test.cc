@@ -35,6 +35,7 @@ class UnusableTest : public test::RecoveryFixture {};
 // ---- what is idle or stale
 
 TEST_F(UnusableTest, AnIdleFileIsRemovedWhateverIsInIt) {
+  built_.written = built_.filled;
   built_.Prepare();
   built_.state = kSideIdle;
   built_.ring.resize(10);
@@ -45,6 +46,62 @@ TEST_F(UnusableTest, AnIdleFileIsRemovedWhateverIsInIt) {
   ExpectRemoved(SideState::kIdle, "no log");
   WriteWholeFile(built_.side_path(), std::string(20480, '\0'));
   ExpectRemoved(SideState::kOlder, "never written");
+}
+
+// A copy of the log was made, then its owner closed it, and then a copy of the
+// side file.
+TEST_F(UnusableTest, AnIdleFileBesideLessThanItsLogWasClosedWith) {
+  built_.written = built_.filled;
+  built_.Prepare();
+  built_.state = kSideIdle;
+  built_.WriteSide();
+  const std::string whole = ReadWholeFile(built_.log_path);
+  const std::string less = whole.substr(0, whole.size() - 1);
+  const auto be_replaced_by = [this](const std::string& bytes) {
+    std::filesystem::remove(built_.log_path);
+    WriteWholeFile(built_.log_path, bytes);
+  };
+  WriteWholeFile(built_.log_path, less);  // the same file
+  ExpectUnusable("that it was closed with");
+  be_replaced_by(less);
+  ExpectUnusable("1 bytes of acknowledged writes");
+  be_replaced_by("");
+  ExpectUnusable("copied earlier");
+  be_replaced_by(less + std::string(5000, '\0'));  // written ahead
+  ExpectUnusable("may be missing");
+  // It has what it was closed with, and the owner of the copy has gone on.
+  be_replaced_by(whole + "more");
+  ExpectRemoved(SideState::kIdle, "no log");
+  built_.WriteSide();
+  be_replaced_by(whole);
+  ExpectRemoved(SideState::kIdle, "no log");
+  // It may have lost it.
+  WriteWholeFile(dir_.File("other"), less);
+  built_.log_path = dir_.File("other");
+  built_.PrepareSide();
+  built_.BeOfAnotherBoot();
+  built_.WriteSide();
+  ExpectRemoved(SideState::kOlder, "was started");
+}
+
+// It was closed under that one, and its side file has moved on.
+TEST_F(UnusableTest, AnIdleFileOfALogOfAnotherName) {
+  built_.written = built_.filled;
+  built_.Prepare();
+  built_.state = kSideIdle;
+  built_.header.log_name ^= 1;
+  built_.Sign();
+  built_.WriteSide();
+  WriteWholeFile(built_.log_path, "");
+  ExpectRemoved(SideState::kIdle, "no log");
+}
+
+TEST_F(UnusableTest, WordsOfAnIdleFileThatMakeNoSenseAreNone) {
+  built_.Prepare();
+  built_.state = kSideIdle;
+  built_.filled_word ^= 1;
+  built_.WriteSide();
+  ExpectRemoved(SideState::kIdle, "no log");
 }
 
 // Whoever calls his own files so must not lose them.

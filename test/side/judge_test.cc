@@ -202,7 +202,7 @@ void CheckVerdict(const SideFacts& facts, const Judgement& judgement) {
     case SideVerdict::kUnusable:
       EXPECT_FALSE((needs_ring || facts.log_has_all) && HasToBeWhole(facts));
       EXPECT_FALSE(judgement.reason.empty());
-      EXPECT_TRUE(judgement.knows_stake ||
+      EXPECT_TRUE(judgement.knows_stake || !facts.has_log ||
                   (facts.goes_on && facts.has_other_bytes) ||
                   !facts.has_format);
       break;
@@ -322,6 +322,46 @@ TEST(JudgeTest, ALongerLogWithOtherBytesIsNotNewer) {
   const Judgement judgement = Judge(facts);
   EXPECT_EQ(judgement.verdict, SideVerdict::kOlder);
   EXPECT_GT(judgement.at_stake, 0u) << "so that it is kept beside";
+}
+
+TEST(JudgeTest, AClosedLogHasWhatItWasClosedWith) {
+  SideFacts facts;
+  facts.content = SideContent::kIdle;
+  facts.has_header = true;
+  facts.has_log = true;
+  facts.is_its_name = true;
+  facts.mount = Witness::kSame;
+  facts.written = kFilled;
+  facts.filled = kFilled;
+  facts.log_bytes = kFilled - 1;
+  const Judgement less = Judge(facts);
+  EXPECT_EQ(less.verdict, SideVerdict::kUnusable);
+  EXPECT_EQ(less.at_stake, 1u);
+  EXPECT_EQ(less.acceptable, 0u) << "the ring need not have it any more";
+  facts.log_bytes = kFilled;
+  facts.sum = Witness::kOther;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kUnusable);
+  EXPECT_FALSE(Judge(facts).knows_stake);
+  // Records tell where there is no sum.
+  facts.sum = Witness::kUnknown;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kIdle);
+  facts.has_format = true;
+  facts.of_log.kind = EndKind::kTorn;
+  facts.of_log.offset = kWritten;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kUnusable);
+  facts.sum = Witness::kSame;
+  facts.log_has_all = true;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kIdle);
+  facts.log_has_all = false;
+  facts.is_its_log = true;
+  facts.mount = Witness::kOther;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kOlder);
+  facts.has_log = false;
+  facts.is_its_log = false;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kIdle);
+  facts.is_wanted = true;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kUnusable);
+  EXPECT_FALSE(Judge(facts).knows_stake);
 }
 
 TEST(JudgeTest, WhatHoldsNothing) {

@@ -22,8 +22,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <future>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -34,8 +37,9 @@ constexpr char kHelp[] = R"(usage: driver COMMAND DIRECTORY [NAME=VALUE...]
   put         puts keys=N of value=BYTES; sync=0|1|mixed, mixed syncs each
               tenth. Accounts go to counter=FILE: 64-bit words, see Account.
               After half of them: checkpoint=DIRECTORY and backup=DIRECTORY
-              are made, live=COMMAND is run. fill=FILE: fills the disk, by
-              full=log|flush, deletes FILE and goes on when RocksDB has
+              are made, live=COMMAND is run; then=COMMAND: a tenth of them
+              later, when a flush has closed the log. fill=FILE: fills the
+              disk, by full=log|flush, deletes FILE and goes on when RocksDB has
               recovered, with keys=N more. flush=1: flushes the memtable
               after the last one. Ends by end=kill|busy|exit|abort|close;
               busy: killed while it puts.
@@ -167,28 +171,61 @@ rocksdb::Options OptionsFrom(const Arguments& arguments) {
   return options;
 }
 
-// Kills the process instead of deleting a log.
-class DeadlyFileSystem : public rocksdb::FileSystemWrapper {
+void RunCommand(const std::string& command) {
+  if (std::system(command.c_str()) != 0) {
+    GiveUp(kFailed, "failed while the database was open: " + command);
+  }
+}
+
+bool EndsIn(const std::string& path, const std::string& suffix) {
+  return path.size() > suffix.size() &&
+         path.compare(path.size() - suffix.size(), suffix.size(), suffix) == 0;
+}
+
+// Does something before a table is made, and before a log is deleted, which is
+// closed then.
+class FlushHooks : public rocksdb::FileSystemWrapper {
  public:
-  using FileSystemWrapper::FileSystemWrapper;
-  const char* Name() const override { return "DeadlyFileSystem"; }
+  using Hook = std::function<void()>;
+  FlushHooks(Hook before_table, Hook before_deletion)
+      : FileSystemWrapper(rocksdb::FileSystem::Default()),
+        before_table_(std::move(before_table)),
+        before_deletion_(std::move(before_deletion)) {}
+  const char* Name() const override { return "FlushHooks"; }
+  rocksdb::IOStatus NewWritableFile(
+      const std::string& path, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSWritableFile>* file,
+      rocksdb::IODebugContext* dbg) override {
+    if (EndsIn(path, ".sst")) {
+      before_table_();
+    }
+    return FileSystemWrapper::NewWritableFile(path, options, file, dbg);
+  }
   rocksdb::IOStatus DeleteFile(const std::string& path,
                                const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* dbg) override {
-    const std::string suffix = ".log";
-    if (path.size() > suffix.size() &&
-        path.compare(path.size() - suffix.size(), suffix.size(), suffix) == 0) {
-      ::kill(::getpid(), SIGKILL);
+    if (EndsIn(path, ".log")) {
+      before_deletion_();
     }
     return FileSystemWrapper::DeleteFile(path, options, dbg);
   }
+
+ private:
+  const Hook before_table_;
+  const Hook before_deletion_;
 };
 
-rocksdb::Env* DeadlyEnv() {
-  static const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(
-      std::make_shared<DeadlyFileSystem>(rocksdb::FileSystem::Default()));
-  return env.get();
+std::unique_ptr<rocksdb::Env> EnvWithHooks(FlushHooks::Hook before_table,
+                                           FlushHooks::Hook before_deletion) {
+  return rocksdb::NewCompositeEnv(std::make_shared<FlushHooks>(
+      std::move(before_table), std::move(before_deletion)));
 }
+
+// How the writer and its flush wait for each other.
+struct Turns {
+  std::promise<void> has_next_log;  // the next log is in use
+  std::promise<void> is_copied;     // `then` was run
+};
 
 // Prints how many keys there are, how many of them are the first ones without
 // a gap, and how many values are not what was put.
@@ -224,12 +261,13 @@ std::unique_ptr<rocksdb::BackupEngine> OpenBackups(const std::string& path) {
 
 class Writer {
  public:
-  Writer(rocksdb::DB* db, const Arguments& arguments)
+  Writer(rocksdb::DB* db, const Arguments& arguments, Turns& turns)
       : db_(db),
         arguments_(arguments),
         account_(MapAccount(arguments.Text("counter"))),
         value_bytes_(arguments.Number("value")),
-        sync_(arguments.Text("sync")) {}
+        sync_(arguments.Text("sync")),
+        turns_(turns) {}
 
   void Run() {
     uint64_t keys = arguments_.Number("keys");
@@ -288,9 +326,26 @@ class Writer {
       MakeBackup(backup);
     }
     const std::string live = arguments_.Text("live");
-    if (!live.empty() && std::system(live.c_str()) != 0) {
-      GiveUp(kFailed, "failed while the database was open: " + live);
+    if (!live.empty()) {
+      RunCommand(live);
     }
+    if (!arguments_.Text("then").empty()) {
+      FlushAndThen();
+    }
+  }
+
+  // Goes on when the log was closed beside the next one, and `then` was run.
+  void FlushAndThen() {
+    const uint64_t tenth = arguments_.Number("keys") / 10;
+    MustBeOk(kFailed, "put", PutUntil(next_ + tenth));
+    account_->half = account_->acknowledged;
+    account_->half_synced = account_->synced;
+    rocksdb::FlushOptions options;
+    options.wait = false;
+    MustBeOk(kFailed, "flush", db_->Flush(options));
+    MustBeOk(kFailed, "put", PutUntil(next_ + tenth));
+    turns_.has_next_log.set_value();
+    turns_.is_copied.get_future().wait();
   }
 
   void MakeBackup(const std::string& path) {
@@ -339,14 +394,33 @@ class Writer {
   volatile Account* const account_;
   const size_t value_bytes_;
   const std::string sync_;
+  Turns& turns_;
   uint64_t next_ = 0;
 };
 
 ExitCode Put(const std::string& directory, const Arguments& arguments) {
+  Turns turns;
+  std::once_flag flushed;
+  std::once_flag closed;
+  const std::string then = arguments.Text("then");
+  const std::unique_ptr<rocksdb::Env> env = EnvWithHooks(
+      [&] {
+        std::call_once(flushed,
+                       [&] { turns.has_next_log.get_future().wait(); });
+      },
+      [&] {
+        std::call_once(closed, [&] {
+          RunCommand(then);
+          turns.is_copied.set_value();
+        });
+      });
+  rocksdb::Options options = OptionsFrom(arguments);
+  if (!then.empty()) {
+    options.env = env.get();
+  }
   rocksdb::DB* db = nullptr;
-  MustBeOk(kNotOpened, "open",
-           rocksdb::DB::Open(OptionsFrom(arguments), directory, &db));
-  Writer(db, arguments).Run();
+  MustBeOk(kNotOpened, "open", rocksdb::DB::Open(options, directory, &db));
+  Writer(db, arguments, turns).Run();
   if (arguments.Number("flush") != 0) {
     MustBeOk(kFailed, "flush", db->Flush(rocksdb::FlushOptions()));
   }
@@ -368,8 +442,10 @@ ExitCode Put(const std::string& directory, const Arguments& arguments) {
 ExitCode Look(const std::string& command, const std::string& directory,
               const Arguments& arguments) {
   rocksdb::Options options = OptionsFrom(arguments);
+  const std::unique_ptr<rocksdb::Env> deadly =
+      EnvWithHooks([] {}, [] { ::kill(::getpid(), SIGKILL); });
   if (arguments.Text("end") == "delete") {
-    options.env = DeadlyEnv();
+    options.env = deadly.get();
   }
   const std::string to = arguments.Text("to");
   rocksdb::DB* opened = nullptr;

@@ -224,6 +224,12 @@ CHANGES = {
         "the same, on another machine", NEW,
         live='cp -a "$D" "$P/new"', counts="half", expected=OR_ERROR,
         events=WITH_SIDE_FILE_LEFT, boot="other"),
+    "cp-closed": Change(
+        "its log is copied, and its side file when a flush has closed it", NEW,
+        live='cp -a "$D" "$P/new"; rm -f "$P"/new/*.log.uringfs',
+        put='"then=cp -a $D/000004.log.uringfs $P/new || [ $FS = posix ]"',
+        counts="half", expected=OR_ERROR, events=WITH_SIDE_FILE_LEFT,
+        sizes=WITH_SIDE_FILE),
     "stale": Change(
         "a side file as the disk had it before, mounted again",
         'old_sides "$D"; detach "$M"; attach "$I" "$M"', live="keep_sides",
