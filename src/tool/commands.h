@@ -41,6 +41,10 @@ struct RecoverArgs {
 
 ExitCode Inspect(const std::vector<std::string>& directories, bool as_json);
 
+// `names`: numbers of processes, or programs and shared objects. Looks, and
+// changes nothing. Exits with kDone, or kIoError if one cannot be looked at.
+ExitCode Doctor(const std::vector<std::string>& names, bool as_json);
+
 ExitCode Recover(const std::vector<std::string>& directories,
                  const RecoverArgs& args);
 

@@ -1,6 +1,7 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// uringfs: looks at, and recovers, what killed processes left behind.
+// uringfs: looks at, and recovers, what killed processes left behind; and looks
+// at processes.
 
 #include <gflags/gflags.h>
 
@@ -24,9 +25,10 @@ namespace uringfs::tool {
 namespace {
 
 constexpr char kHelp[] =
-    R"(usage: uringfs inspect [--json] DIR...
-       uringfs recover [--dry_run] [--accept | --discard]
-                       [--json] [--wait_ms=N] DIR...
+    R"(Usage: uringfs inspect [--json] DIR...
+  or:  uringfs recover [--dry_run] [--json] [--wait_ms=N] DIR...
+  or:  uringfs recover --accept|--discard [--dry_run] [--json] DIR...
+  or:  uringfs doctor [--json] PID|PROGRAM...
 
 A RocksDB on uringfs keeps the end of each open write-ahead log in a side file,
 NNNNNN.log.uringfs. A clean close removes it; a killed process leaves it.
@@ -38,6 +40,9 @@ before something else opens the database: RocksDB on posix, a copy, a backup.
   recover   moves what side files of dead owners hold into their logs, makes
             the logs durable and removes the side files. Takes DIR/LOCK first,
             as RocksDB does, where it exists. May be killed and run again.
+  doctor    says which RocksDB a process, a program or a shared object has,
+            whether uringfs is loaded or could be, which databases go through
+            it and which way, and what it would bring; changes nothing
 
 For a database with a separate wal_dir give both directories in one command:
 the side files are in the wal_dir, the LOCK in the other one. If only the other
@@ -69,7 +74,7 @@ Exit status:
   1  the command line makes no sense; nothing was done
   2  a side file is unusable and was left alone
   3  recover: somebody has the database or a log open
-  4  a file or directory cannot be read or written; nothing is lost
+  4  a file, directory or process cannot be read or written; nothing is lost
   5  there are side files of dead owners; recover: in a directory of logs that
      the options of the database name, and that was not given
 The largest that applies, but 5 only without another.
@@ -82,26 +87,30 @@ int Misused(const std::string& complaint) {
 
 int Dispatch(const std::vector<std::string>& words) {
   if (words.empty()) {
-    return Misused("name a command, inspect or recover");
+    return Misused("name a command: inspect, recover or doctor");
   }
   const std::string& command = words.front();
-  if (command != "inspect" && command != "recover") {
+  if (command != "inspect" && command != "recover" && command != "doctor") {
     return Misused("there is no command '" + command +
-                   "'; there are inspect and recover");
+                   "'; there are inspect, recover and doctor");
   }
-  const std::vector<std::string> directories(words.begin() + 1, words.end());
-  if (directories.empty()) {
-    return Misused("name the directory to " + command);
+  const std::vector<std::string> names(words.begin() + 1, words.end());
+  if (names.empty()) {
+    return Misused(command == "doctor"
+                       ? "give the number of a process, or name a program"
+                       : "name the directory to " + command);
   }
-  for (const std::string& directory : directories) {
-    if (directory.empty()) {
-      return Misused("the name of a directory is empty");
+  for (const std::string& name : names) {
+    if (name.empty()) {
+      return Misused("a name is empty");
     }
   }
-  if (command == "inspect") {
+  if (command != "recover") {
     return FLAGS_accept || FLAGS_discard || FLAGS_dry_run
-               ? Misused("inspect changes nothing; those flags are recover's")
-               : Inspect(directories, FLAGS_json);
+               ? Misused(command +
+                         " changes nothing; those flags are recover's")
+           : command == "doctor" ? Doctor(names, FLAGS_json)
+                                 : Inspect(names, FLAGS_json);
   }
   if (FLAGS_accept && FLAGS_discard) {
     return Misused("--accept and --discard are two different ways out");
@@ -113,7 +122,7 @@ int Dispatch(const std::vector<std::string>& words) {
   args.unusable = FLAGS_accept    ? Unusable::kAccept
                   : FLAGS_discard ? Unusable::kDiscard
                                   : Unusable::kLeave;
-  return Recover(directories, args);
+  return Recover(names, args);
 }
 
 int Main(int argc, char** argv) {

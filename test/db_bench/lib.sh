@@ -1,19 +1,20 @@
 # Shared by the scripts here: stock RocksDB tools, with and without the preload.
 #
-# Usage of each: SCRIPT PATH/liburingfs.so [NUMBER_OF_KEYS]
+# Usage of each: SCRIPT PATH/liburingfs.so [NUMBER_OF_KEYS [PATH/uringfs]]
 # Exit codes: 0 passed, 1 failed, 77 skipped (the reason is printed).
 
 set -euo pipefail
 
 module=${1:?path of liburingfs.so}
 keys=${2:-20000}
+tool=${3:-}
 
 skip() { echo "skipped: $*"; exit 77; }
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
-for tool in db_bench ldb sst_dump; do
-  command -v "$tool" > /dev/null ||
-    skip "$tool is not installed (package rocksdb-tools)"
+for program in db_bench ldb sst_dump; do
+  command -v "$program" > /dev/null ||
+    skip "$program is not installed (package rocksdb-tools)"
 done
 
 root=$(mktemp -d "${URINGFS_TEST_DIR:-$PWD}/uringfs_test.XXXXXX")
@@ -78,3 +79,15 @@ check_on_posix() {
       { cat "$root/out" >&2; fail "sst_dump of $sst"; }
   done
 }
+
+# expect EXIT_CODE ARGUMENT...: of the tool; output of both streams in $root/said.
+expect() {
+  local want=$1 got=0
+  shift
+  "$tool" "$@" > "$root/said" 2>&1 || got=$?
+  [ "$got" = "$want" ] || {
+    cat "$root/said" >&2
+    fail "uringfs $* ended with $got, not $want"
+  }
+}
+says() { grep -q -- "$1" "$root/said" || { cat "$root/said" >&2; fail "no '$1'"; }; }

@@ -3,20 +3,7 @@
 # recovered for plain posix. Third argument: the tool.
 
 . "$(dirname "$0")/lib.sh"
-tool=${3:?path of the tool uringfs}
 db=$root/db
-
-# expect EXIT_CODE ARGUMENT...: output of both streams in $root/said.
-expect() {
-  local want=$1 got=0
-  shift
-  "$tool" "$@" > "$root/said" 2>&1 || got=$?
-  [ "$got" = "$want" ] || {
-    cat "$root/said" >&2
-    fail "uringfs $* ended with $got, not $want"
-  }
-}
-says() { grep -q -- "$1" "$root/said" || { cat "$root/said" >&2; fail "no '$1'"; }; }
 
 expect 1
 expect 1 mend "$root"
