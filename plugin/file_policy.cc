@@ -63,6 +63,13 @@ bool IsWalName(const std::string& path) {
          name.find_first_not_of("0123456789") == name.size() - suffix.size();
 }
 
+bool IsEarlierWal(const std::string& path, const std::string& other) {
+  const std::string name = path.substr(path.find_last_of('/') + 1);
+  const std::string later = other.substr(other.find_last_of('/') + 1);
+  return name.size() != later.size() ? name.size() < later.size()
+                                     : name < later;
+}
+
 bool IsSideFileOfWal(const std::string& path) {
   return IsSideFileName(path) && IsWalName(LogOfSideFile(path));
 }

@@ -52,6 +52,8 @@ bool IsReadOnlyOnceSynced(const rdb::FileOptions& options);
 
 // By the name alone: `NNNNNN.log`.
 bool IsWalName(const std::string& path);
+// Whether the WAL at `path` has a lower number than the one at `other`.
+bool IsEarlierWal(const std::string& path, const std::string& other);
 
 // `NNNNNN.log.uringfs`.
 bool IsSideFileOfWal(const std::string& path);

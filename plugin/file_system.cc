@@ -283,7 +283,11 @@ rdb::IOStatus UringFileSystem::ReopenWritableFile(
   LiveFiles::OfProcess().Detach(path);
   status = target()->ReopenWritableFile(path, options, result, dbg);
   if (status.ok()) {
-    *result = std::make_unique<BaseFile>(std::move(*result), options);
+    auto file = std::make_unique<BaseFile>(std::move(*result), options);
+    if (options.io_options.type == rdb::IOType::kManifest) {
+      file->IsManifestOf(stats_);
+    }
+    *result = std::move(file);
   }
   return status;
 }

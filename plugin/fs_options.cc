@@ -369,6 +369,14 @@ LogOptions WalLogOptions(const UringFsOptions& options) {
   log.io_engine = options.io_engine;
   log.buffer_bytes = options.wal_buffer_bytes;
   log.buffers_count = options.wal_buffers;
+  return options.wal_ring == RingHome::kPrivate ? WithoutSideFile(log) : log;
+}
+
+LogOptions WithoutSideFile(LogOptions log) {
+  log.ring_home = RingHome::kPrivate;
+  if (log.direct_io == DirectIo::kOptional) {
+    log.direct_io = DirectIo::kOff;
+  }
   return log;
 }
 

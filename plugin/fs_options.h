@@ -50,6 +50,9 @@ std::string FormatFsOptions(const UringFsOptions& options);
 
 // How logs of each kind are opened.
 LogOptions WalLogOptions(const UringFsOptions& options);
+// Of a WAL that has none: nobody tells readers where padding begins, so there
+// is none.
+LogOptions WithoutSideFile(LogOptions log);
 LogOptions DataLogOptions(const UringFsOptions& options);
 
 // One line per option: name, type, default, range, meaning.

@@ -213,14 +213,7 @@ std::vector<std::shared_ptr<LiveFile>> LiveFiles::FilesBeside(
 }
 
 void LiveFiles::WriteOutForManifest(const FsStats* owner) const {
-  const std::vector<std::shared_ptr<LiveFile>> wals = OpenWals(owner);
-  const bool has_empty =
-      std::any_of(wals.begin(), wals.end(),
-                  [](const auto& wal) { return wal->log()->size() == 0; });
-  if (!has_empty) {
-    return;
-  }
-  for (const std::shared_ptr<LiveFile>& wal : wals) {
+  for (const std::shared_ptr<LiveFile>& wal : OpenWals(owner)) {
     // An error is its writer's to hear.
     static_cast<void>(wal->log()->WriteOut());
   }
@@ -235,7 +228,7 @@ Status LiveFiles::LeaveSideFilesBeside(const std::string& path,
   Status first;
   for (const std::shared_ptr<LiveFile>& file : FilesBeside(path)) {
     const std::string& other = file->log()->path();
-    if (other == path || !IsWalName(other)) {
+    if (!IsWalName(other) || !IsEarlierWal(other, path)) {
       continue;
     }
     Status status = file->LeaveSideFile();

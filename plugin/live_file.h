@@ -110,12 +110,11 @@ class LiveFiles {
   // opened with.
   bool HoldsAnyBeside(const std::string& path) const;
 
-  // A MANIFEST is about to pass over WALs. If one of this file system has no
-  // byte, which its predecessor may have left for (see MayBeAhead), the others
-  // are written out: nothing of a WAL that is passed over may be at stake.
+  // A MANIFEST is about to pass over WALs, of some column families perhaps.
+  // They are written out: nothing of a WAL that is passed over may be at stake.
   void WriteOutForManifest(const FsStats* owner) const;
 
-  // LeaveSideFile of the other WALs in the directory of `path`. Returns the
+  // LeaveSideFile of the earlier WALs in the directory of `path`. Returns the
   // first error, which is its writer's to hear as well. *reason: why one of
   // them has no shared ring though it should; else it is left alone.
   Status LeaveSideFilesBeside(const std::string& path,

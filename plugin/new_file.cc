@@ -3,6 +3,7 @@
 // How UringFileSystem makes the files it writes.
 
 #include <unistd.h>
+#include <uringfs/rocksdb_wal.h>
 
 #include <atomic>
 #include <functional>
@@ -26,7 +27,7 @@ LogOptions UringFileSystem::OptionsOf(const std::string& path, FileKind kind,
   LogOptions log = WalLogOptions(options_);
   if (!IsWalName(path)) {
     // By another name nobody would look for its side file.
-    log.ring_home = RingHome::kPrivate;
+    log = WithoutSideFile(log);
   }
   if (options_.wal_preextend == WalPreextend::kAuto && !EndMayBeTorn(options)) {
     log.max_extend_bytes = 0;
@@ -185,10 +186,19 @@ rdb::IOStatus UringFileSystem::NewLog(
     return ToIOStatus(status);
   }
   UringWritableFile::Hooks hooks;
-  if (kind == FileKind::kWal && MayBeAhead(options)) {
-    // Its predecessor goes on until then.
-    hooks.before_first = [logs = logs_, path] {
-      LeaveEarlierWals(path, logs.get());
+  if (kind == FileKind::kWal) {
+    hooks.before_first = [logs = logs_, path, live = live.get(),
+                          is_ahead =
+                              MayBeAhead(options)](std::string_view first) {
+      if (is_ahead) {
+        // Its predecessor goes on until then.
+        LeaveEarlierWals(path, logs.get());
+      }
+      if (!MayBeginWal(first)) {
+        // Encrypted: what is behind its records, zeros, becomes garbage for
+        // whoever decrypts it. An error is the append's.
+        static_cast<void>(live->LeaveSideFile());
+      }
     };
   }
   if (log_options.durable_within_ms > 0) {

@@ -28,12 +28,6 @@ bool HasSideFile(const std::string& path) {
   return IsWalName(path) && IsThere(SideFilePath(path));
 }
 
-bool IsIdle(const std::string& path, const LogFormat& format) {
-  SideFileInfo info;
-  return InspectLog(path, &format, &info).ok() &&
-         info.state == SideState::kIdle;
-}
-
 // IOError: RocksDB passes over what it takes for damage of a WAL.
 rdb::IOStatus Unapplied(const std::string& message) {
   return rdb::IOStatus::IOError("uringfs", message);
@@ -112,11 +106,6 @@ rdb::IOStatus SideFiles::RecoverAll(const std::string& directory) {
 
 rdb::IOStatus SideFiles::RecoverWal(const std::string& path) {
   if (!HasSideFile(path)) {
-    return rdb::IOStatus::OK();
-  }
-  // Idle ones beside an open log wait for the next log of that directory.
-  if (LiveFiles::OfProcess().HoldsAnyBeside(path) &&
-      IsIdle(path, wal_dirs_->FormatOf(path))) {
     return rdb::IOStatus::OK();
   }
   return Recover(path, RecoveryOptions().wait_ms);

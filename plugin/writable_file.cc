@@ -51,16 +51,17 @@ Status UringWritableFile::CloseOnce() {
   return status;
 }
 
-void UringWritableFile::BeforeAppend() {
-  if (hooks_.before_first) {
-    std::exchange(hooks_.before_first, nullptr)();
+void UringWritableFile::BeforeAppend(const rdb::Slice& data) {
+  if (hooks_.before_first && !data.empty()) {
+    std::exchange(hooks_.before_first,
+                  nullptr)(std::string_view(data.data(), data.size()));
   }
 }
 
 rdb::IOStatus UringWritableFile::Append(const rdb::Slice& data,
                                         const rdb::IOOptions&,
                                         rdb::IODebugContext*) {
-  BeforeAppend();
+  BeforeAppend(data);
   return ToIOStatus(
       live_->log()->Append(std::string_view(data.data(), data.size())));
 }
@@ -73,7 +74,7 @@ rdb::IOStatus UringWritableFile::Append(const rdb::Slice& data,
   if (!crc32c.has_value()) {
     return Append(data, options, dbg);
   }
-  BeforeAppend();
+  BeforeAppend(data);
   return ToIOStatus(live_->log()->AppendChecked(
       std::string_view(data.data(), data.size()), *crc32c));
 }

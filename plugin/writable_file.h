@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include "live_file.h"
 
@@ -25,8 +26,9 @@ class UringWritableFile : public rdb::FSWritableFile {
   // ENSURES: the file is found by its path until it is closed.
   // What somebody wants to be called; each may be empty.
   struct Hooks {
-    std::function<void()> before_first;  // before the first bytes are appended
-    std::function<void()> after_flush;   // and before it is closed
+    // Before the first bytes, which it gets, are appended.
+    std::function<void(std::string_view)> before_first;
+    std::function<void()> after_flush;  // and before it is closed
   };
   UringWritableFile(std::shared_ptr<LiveFile> live,
                     const rdb::FileOptions& options, Hooks hooks);
@@ -78,7 +80,7 @@ class UringWritableFile : public rdb::FSWritableFile {
 
  private:
   Status CloseOnce();
-  void BeforeAppend();
+  void BeforeAppend(const rdb::Slice& data);
 
   const std::shared_ptr<LiveFile> live_;
   Hooks hooks_;  // the first: empty behind its call

@@ -86,8 +86,9 @@ class LogFormat {
 
   // Whether somebody has gone on from the log alone: a later log has records
   // with numbers that also this stream's last records have, or with numbers
-  // that cannot be read; or the database does not read this log any more. A
-  // later log that is empty says nothing.
+  // that cannot be read; or the database does not read this log any more, or
+  // not all of it though there is a later one. A later log that is empty says
+  // nothing by itself.
   virtual Status WentOnWithout(const std::string& log_path,
                                const RecordsEnd& end, bool* answer) const = 0;
 };

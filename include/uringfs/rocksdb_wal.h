@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "uringfs/log_format.h"
 
@@ -17,6 +18,10 @@ namespace uringfs {
 // LogOptions::flush_window_bytes, and max_extend_bytes, at their largest.
 // Anything further away is damage.
 inline constexpr uint64_t kUsualMaxTornBytes = uint64_t{96} << 20;
+
+// Whether a log may begin with what is appended to it first. False: somebody
+// encrypts it, so that nobody else can tell where its records end.
+bool MayBeginWal(std::string_view first);
 
 // Of the database in the log's own directory; or of the one above, if its
 // options name that directory (wal_dir). Never destroyed.

@@ -10,7 +10,7 @@
 
 #include "src/log/backoff.h"
 #include "src/log/log_engine.h"
-#include "src/side/side_pool.h"
+#include "src/side/side_file.h"
 
 namespace uringfs {
 
@@ -68,7 +68,11 @@ void LogEngine::CloseAlone(Flusher* flusher) {
   writes_.Finish();
   Rescue(flusher);
   const uint64_t end = hi_written();
-  const Status cut = flusher->CutTo(end);
+  Status cut = flusher->CutTo(end);
+  if (cut.ok() && OwesOrder()) {
+    syncs_.FlushAlone();
+    cut = state_.CheckUsable();
+  }
   const IoChoice choice = ChoiceNow();
   CloseSide(flusher, end, cut.ok());
   // The last: it lets go of the lock that keeps others from recovering.
@@ -76,22 +80,29 @@ void LogEngine::CloseAlone(Flusher* flusher) {
   state_.Close(cut.ok() ? closed : cut, end, choice);
 }
 
+// What overwrites zeros does not reach the disk in order, and as long as that
+// can be torn by power loss a side file has to tell so.
+bool LogEngine::OwesOrder() {
+  return state_.is_open() && zeros_.has_extended() && !syncs_.IsAllStable();
+}
+
 // `is_whole`: the file ends at `end`, with all it has of the stream.
 void LogEngine::CloseSide(Flusher* flusher, uint64_t end, bool is_whole) {
-  if (side_ == nullptr) {
-    return;
-  }
-  flusher->SetSide(nullptr);
-  if (side_->is_armed()) {
+  if (side_ != nullptr) {
+    flusher->SetSide(nullptr);
     side_->CutFilled(state_.abandoned());
     if ((is_whole && end >= side_->filled()) || !device_->HasName()) {
       side_->Disarm();
     }
-    // Else the file could not take what Flush has promised: the side file
-    // stays, and RecoverLog tries again.
+    spent_side_ = std::move(side_);
   }
-  // One that cannot be removed holds nothing: it is found to be idle later.
-  (void)ReleaseSideFile(path(), std::move(side_));
+  if (spent_side_ != nullptr && !spent_side_->is_armed()) {
+    // One that cannot be removed holds nothing: it is found to be idle later.
+    (void)spent_side_->Remove();
+  }
+  // Else the file could not take what Flush has promised: the side file stays,
+  // and RecoverLog tries again.
+  spent_side_.reset();
 }
 
 // Where the disk was full, what Flush had promised is still in the ring, and
@@ -182,21 +193,33 @@ Status LogEngine::KeepPromises(const Status& error, bool durably) {
   return rescued.ok() || (is_in_side && !durably) ? Status::Ok() : error;
 }
 
+// Durably, size and all: the next log must not outlive this one's end, or power
+// loss would leave a gap between the two; and whoever reads the files without
+// asking anybody takes what is behind this one's records for its end. A log
+// without a byte has no end to lose.
 Status LogEngine::LeaveSideFile() {
+  Status status = state_.CheckUsable();
   {
-    // Alone: a Flush that began before is over, and written out below.
     const ExclusiveLock lock(&restart_mutex_);
-    flushes_to_file_.store(true, std::memory_order_relaxed);
     StopGrowing();
+    if (status.ok()) {
+      status = WriteOutTo(ClaimedEnd());
+    }
+    zeros_.Stop();
     RunAlone([&](Flusher* flusher) {
       restart_mutex_.AssertHeld();
       writes_.AssertLed();
-      Rescue(flusher);
+      if (status.ok()) {
+        status = CutAlone(flusher);
+      }
+      if (status.ok() && writes_.written() > 0) {
+        syncs_.FlushAlone();
+        status = state_.CheckUsable();
+      }
+      status.ok() ? LeaveSideAlone(flusher) : Rescue(flusher);
     });
   }
-  // Durably: the next log must not outlive this one's end, or power loss would
-  // leave a gap between the two. A log without a byte has no end to lose.
-  return size() == 0 ? state_.CheckUsable() : Sync();
+  return status.ok() ? status : KeepPromises(status, /*durably=*/true);
 }
 
 Status LogEngine::Settle() {
@@ -270,35 +293,51 @@ Status LogEngine::SettleForGood(std::chrono::milliseconds limit) {
   return status.ok() ? settled : status;
 }
 
-// What a side file has promised is written, and its ring stays where it is; but
-// it is a private one from here on, and the log is a small one that never
-// grows. REQUIRES: the stream is written below all that was flushed.
-Status LogEngine::SettleAlone(Flusher* flusher) {
+// The file is as long as what is written. REQUIRES: the stream is written below
+// all that was flushed.
+Status LogEngine::CutAlone(Flusher* flusher) {
   writes_.Finish();
   if (flusher->has_failed()) {
     return flusher->error();
   }
-  Status status = flusher->CutToWritten();
+  if (flusher->physical_end() == writes_.written()) {
+    return Status::Ok();
+  }
   // The new size is not durable.
   syncs_.FileChanged();
-  if (status.ok() && options_.durable_within_ms > 0) {
-    // The background threads end with the process.
-    (void)MakeNameDurable();
-    status = syncs_.FlushDevice(SyncKind::kData);
-  }
-  if (!status.ok()) {
-    return status;
-  }
+  return flusher->CutToWritten();
+}
+
+// The ring stays where it is; but it is a private one from here on, and the log
+// is a small one that never grows: its file alone is the log, at every instant.
+// REQUIRES: it is now.
+void LogEngine::LeaveSideAlone(Flusher* flusher) {
   StopGrowing();
+  stays_exact_.store(true, std::memory_order_relaxed);
   if (side_ != nullptr) {
     flusher->SetSide(nullptr);
     side_->Disarm();
-    // One that cannot be removed holds nothing: it is found to be idle later.
-    (void)RetireSideFile(path(), side_.get());
     spent_side_ = std::move(side_);
   }
   if (options_.direct_io != DirectIo::kRequired) {
     flusher->SetCached(true);
+  }
+}
+
+// For the end of the process: nobody comes to remove anything.
+Status LogEngine::SettleAlone(Flusher* flusher) {
+  Status status = CutAlone(flusher);
+  if (status.ok() && (options_.durable_within_ms > 0 || OwesOrder())) {
+    // The background threads end with the process.
+    (void)MakeNameDurable();
+    status = syncs_.FlushDevice(SyncKind::kData);
+  }
+  if (status.ok()) {
+    LeaveSideAlone(flusher);
+    if (spent_side_ != nullptr) {
+      // One that cannot be removed holds nothing: it is found to be idle later.
+      (void)spent_side_->Unlink();  // its memory stays in use
+    }
   }
   return status;
 }

@@ -63,7 +63,7 @@ LogEngine::LogEngine(LogParts parts, const std::string& path,
                      Ticker::Clock::now()) {
   Flusher* const flusher = writes_.FlusherOfNewLog();
   flusher->SetSide(side_.get());
-  flusher->SetCached(parts.starts_small);
+  flusher->SetCached(parts.is_cached);
   if (options.write_mode == WriteMode::kTailLocalised) {
     flusher->AllocateAhead();
     if (options.direct_io != DirectIo::kRequired) {
@@ -160,9 +160,11 @@ Status LogEngine::TruncateAlone(Flusher* flusher, uint64_t size) {
     if (!status.ok()) {
       return status;
     }
-    // What it was closed with is what is there.
-    side_->CutFilled(size);
     side_->Disarm();
+    side_->Forget();
+  }
+  if (spent_side_ != nullptr) {
+    spent_side_->Forget();
   }
   status = flusher->CutTo(size);
   return status.ok() ? RestartAt(flusher, size, size) : status;

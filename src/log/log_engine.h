@@ -51,6 +51,7 @@ struct LogParts {
   AlignedBuffer fallback_ring;
   std::string ring_reason;     // why the ring is not shared though it should be
   bool starts_small = false;   // see log_grow.cc
+  bool is_cached = false;      // each flush goes through the page cache
   SyncProbe* probe = nullptr;  // null: the one of the device
   // No thread looks after the log: whoever made it calls DrainTick and
   // SyncTick.
@@ -159,6 +160,10 @@ class LogEngine final {
   template <class Done>
   Status PollUntil(std::chrono::steady_clock::time_point deadline,
                    const Done& done);
+  bool OwesOrder();
+  Status CutAlone(Flusher* flusher) URINGFS_REQUIRES(gate());
+  void LeaveSideAlone(Flusher* flusher)
+      URINGFS_REQUIRES(restart_mutex_, gate());
   Status SettleAlone(Flusher* flusher) URINGFS_REQUIRES(restart_mutex_, gate());
 
   // log_engine.cc
@@ -183,7 +188,8 @@ class LogEngine final {
   // Null: the ring is private. Changed by who holds restart_mutex_ alone and
   // leads the writes.
   std::unique_ptr<SideFile> side_ URINGFS_GUARDED_BY(restart_mutex_);
-  // The same behind SettleForGood: memory of the ring, nothing else.
+  // The same behind LeaveSideFile and SettleForGood: memory of the ring, and
+  // its name, nothing else.
   std::unique_ptr<SideFile> spent_side_ URINGFS_GUARDED_BY(gate());
   // Of a private ring that is to become a shared one; see log_grow.cc.
   std::unique_ptr<SideFile> next_side_ URINGFS_GUARDED_BY(restart_mutex_);
@@ -202,8 +208,8 @@ class LogEngine final {
   mutable SharedMutex restart_mutex_ URINGFS_ACQUIRED_BEFORE(gate());
   // Odd while the ring restarts; see ReservedEnd().
   std::atomic<uint64_t> restarts_{0};
-  std::atomic<bool> is_small_{false};         // see log_grow.cc
-  std::atomic<bool> flushes_to_file_{false};  // see LeaveSideFile
+  std::atomic<bool> is_small_{false};     // see log_grow.cc
+  std::atomic<bool> stays_exact_{false};  // see LeaveSideAlone
 
   // Null without a shared ring or without a thread.
   Ticker* drainer_ URINGFS_GUARDED_BY(restart_mutex_) = nullptr;

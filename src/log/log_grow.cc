@@ -13,7 +13,7 @@
 
 #include "src/base/align.h"
 #include "src/log/log_engine.h"
-#include "src/side/side_pool.h"
+#include "src/side/side_trust.h"
 
 namespace uringfs {
 namespace {
@@ -49,8 +49,8 @@ bool LogEngine::FindNextSide() {
   }
   Status status = state_.CheckUsable();
   if (status.ok()) {
-    status = AcquireSideFile(path(), WhyDistrusted(path(), identity_), options_,
-                             &next_side_);
+    status = SideFile::Create(path(), WhyDistrusted(path(), identity_),
+                              options_, &next_side_);
   }
   if (!status.ok()) {
     ring_reason_ = WhyPrivate(status);
@@ -60,16 +60,15 @@ bool LogEngine::FindNextSide() {
 
 void LogEngine::GrowAlone(Flusher* flusher) {
   flusher->AwaitWrites();
+  if (!FindNextSide()) {
+    StopGrowing();  // and goes on through the page cache
+    return;
+  }
   // What comes next is written by direct I/O and makes the file longer. It must
   // not be there after power loss without what is in front of it.
   const Status written_back = device_->WriteBack();
   if (!written_back.ok()) {
     state_.Fail(written_back);
-    return;
-  }
-  if (!FindNextSide()) {
-    flusher->SetCached(false);
-    StopGrowing();
     return;
   }
   const uint64_t written = writes_.written();
@@ -89,7 +88,8 @@ void LogEngine::GrowAlone(Flusher* flusher) {
 void LogEngine::StopGrowing() {
   is_small_.store(false, std::memory_order_relaxed);
   if (next_side_ != nullptr) {
-    (void)ReleaseSideFile(path(), std::move(next_side_));
+    (void)next_side_->Remove();
+    next_side_.reset();
   }
 }
 

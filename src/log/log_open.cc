@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "src/log/log_engine.h"
-#include "src/side/side_pool.h"
 #include "src/side/side_reader.h"
+#include "src/side/side_trust.h"
 
 #include "uringfs/recovery.h"
 
@@ -41,6 +41,15 @@ bool MayStartSmall(const LogOptions& options, const OpenedDevice& opened) {
          options.direct_io != DirectIo::kRequired;
 }
 
+// Each flush writes through the page cache: a log whose file is asked by others
+// where it ends must have no padding.
+bool IsCached(const LogOptions& options, const LogParts& parts) {
+  const bool wants_exact = options.ring_home == RingHome::kShared ||
+                           options.direct_io == DirectIo::kOff;
+  return options.write_mode == WriteMode::kSerialised && wants_exact &&
+         options.direct_io != DirectIo::kRequired && parts.side == nullptr;
+}
+
 // The ring in a side file, or in private memory where that cannot be had.
 Status FindRing(const std::string& path, const LogOptions& options,
                 LogParts* parts) {
@@ -54,8 +63,8 @@ Status FindRing(const std::string& path, const LogOptions& options,
     parts->starts_small = parts->ring_reason.empty();
   } else {
     Status status =
-        AcquireSideFile(path, WhyDistrusted(path, parts->opened.identity),
-                        options, &parts->side);
+        SideFile::Create(path, WhyDistrusted(path, parts->opened.identity),
+                         options, &parts->side);
     if (status.ok()) {
       return status;
     }
@@ -89,6 +98,7 @@ Status LogEngine::Open(const std::string& path, const LogOptions& options,
   if (status.ok() && is_shared) {
     status = FindRing(path, options, &parts);
   }
+  parts.is_cached = IsCached(options, parts);
   if (!status.ok()) {
     parts.opened.device.reset();
     Workspace::Release(std::move(parts.workspace));

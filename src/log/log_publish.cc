@@ -70,21 +70,27 @@ Status LogEngine::PublishTo(uint64_t offset) {
 }
 
 // Whether a flush may leave bytes in the ring.
-// relaxed: whoever flushes after LeaveSideFile returned has been told so.
-bool LogEngine::IsPublishedOnly() const {
-  return side_ != nullptr && !flushes_to_file_.load(std::memory_order_relaxed);
-}
+bool LogEngine::IsPublishedOnly() const { return side_ != nullptr; }
 
 // What a kill must not take is published first: whatever waits for the file
-// may be cut off by one. Not behind LeaveSideFile: there the ring must never
-// have what the file lacks.
+// may be cut off by one.
 Status LogEngine::WriteOutTo(uint64_t offset) {
-  if (IsPublishedOnly()) {
-    Status status = PublishTo(offset);
-    return status.ok() ? writes_.WriteTo(offset) : status;
+  Status status = IsPublishedOnly() ? PublishTo(offset) : Status::Ok();
+  if (status.ok()) {
+    status = writes_.WriteTo(offset);
   }
-  Status status = writes_.WriteTo(offset);
-  return status.ok() && side_ != nullptr ? PublishTo(offset) : status;
+  // relaxed: whoever flushes after LeaveSideFile returned has been told so.
+  if (status.ok() && stays_exact_.load(std::memory_order_relaxed)) {
+    // Nothing is to be done but where direct I/O is required.
+    writes_.Lead([&](Flusher* flusher) {
+      writes_.AssertLed();
+      status = CutAlone(flusher);
+    });
+    if (!status.ok()) {
+      state_.Fail(status);
+    }
+  }
+  return status;
 }
 
 Status LogEngine::Flush() {

@@ -147,6 +147,13 @@ Status SyncPath::FlushDevice(SyncKind kind) {
   return state_->CheckUsable();
 }
 
+void SyncPath::FlushAlone() {
+  gate_.AssertLed();
+  if (write_mode_ == WriteMode::kSerialised) {
+    LeadFlush(SyncKind::kData);
+  }
+}
+
 void SyncPath::Cut(uint64_t size) {
   stable_.Reset(std::min(stable(), size));
   FileChanged();

@@ -34,7 +34,7 @@ uint64_t ZerosAhead::EndWanted(const Flusher& flusher) const {
 }
 
 bool ZerosAhead::Prepare(const SideFile& side) {
-  if (may_extend_ && !is_extended_) {
+  if (may_extend_ && !has_extended()) {
     may_extend_ = side.MakeHeaderDurable().ok();
   }
   return may_extend_;
@@ -54,10 +54,10 @@ void ZerosAhead::ExtendIfDue(uint64_t syncs, const SideFile& side) {
   writes_->Lead([&](Flusher* flusher) {
     to = EndWanted(*flusher);
     from = to > 0 ? flusher->BeginExtension(to) : 0;
+    is_extended_.store(has_extended() || to > 0, std::memory_order_relaxed);
   });
   if (to > 0) {
     syncs_at_extension_ = syncs;
-    is_extended_ = true;
     Extend(from, to);
   }
 }
@@ -77,7 +77,7 @@ void ZerosAhead::Extend(uint64_t from, uint64_t to) {
 }
 
 void ZerosAhead::FlushIfDue() {
-  if (is_extended_ &&
+  if (has_extended() &&
       writes_->written() - syncs_->stable() >= options_.flush_window_bytes) {
     syncs_->TryFlush();
   }

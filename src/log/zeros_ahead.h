@@ -53,6 +53,11 @@ class ZerosAhead {
   // THREADS: the drainer's.
   void FlushIfDue();
 
+  // Whether the file was ever extended. Once it was, that stays so.
+  bool has_extended() const {
+    return is_extended_.load(std::memory_order_relaxed);
+  }
+
   // None are written from here on. Waits for those that are.
   void Stop() URINGFS_EXCLUDES(mutex_);
 
@@ -69,7 +74,9 @@ class ZerosAhead {
   SyncPath* const syncs_;
 
   uint64_t syncs_at_extension_ = 0;  // the drainer's
-  bool is_extended_ = false;         // the drainer's
+  // Written by the drainer. relaxed: who asks has Stop()ped it, or leads the
+  // writes behind BeginExtension.
+  std::atomic<bool> is_extended_{false};
   // Held while zeros are written.
   Mutex mutex_ URINGFS_ACQUIRED_BEFORE(writes_->gate());
   bool may_extend_ URINGFS_GUARDED_BY(mutex_) = true;

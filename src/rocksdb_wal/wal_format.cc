@@ -109,16 +109,20 @@ bool WalFormat::IsWanted(const std::string& log_path) const {
 
 Status WalFormat::WentOnWithout(const std::string& log_path,
                                 const RecordsEnd& end, bool* answer) const {
-  WantedWals wanted;
-  *answer = FindWanted(log_path, &wanted) &&
-            WalNumberOf(log_path) < wanted.first_whole;
-  if (*answer) {
-    return Status::Ok();
-  }
   std::vector<std::pair<uint64_t, std::string>> later;
   Status listed = FindLaterWals(log_path, &later);
   if (!listed.ok()) {
     return listed;
+  }
+  WantedWals wanted;
+  const uint64_t own = WalNumberOf(log_path);
+  const bool is_passed_over =
+      FindWanted(log_path, &wanted) && own < wanted.first_whole;
+  // Whoever opens a database makes a log. Without one it was the owner who, as
+  // he closed it, noted that some column families have nothing in this one.
+  *answer = is_passed_over && (own < wanted.first || !later.empty());
+  if (*answer) {
+    return Status::Ok();
   }
   for (const auto& [number, path] : later) {
     RecordsEnd begin;

@@ -11,6 +11,7 @@
 #include "src/rocksdb_wal/record_format.h"
 
 #include "uringfs/internal/crc32c.h"
+#include "uringfs/rocksdb_wal.h"
 
 namespace uringfs {
 namespace {
@@ -396,6 +397,17 @@ Status FindWalEnd(const ByteSource& log, const std::string& path,
       return Status::Ok();
     }
   }
+}
+
+bool MayBeginWal(std::string_view first) {
+  if (first.size() <= kRecyclableHeaderBytes) {
+    return true;  // of a writer without a buffer: its payload follows
+  }
+  // Any other writer hands over whole fragments.
+  const Block block(first.data(), static_cast<uint32_t>(std::min<size_t>(
+                                      first.size(), kWalBlockBytes)));
+  Fragment fragment;
+  return block.LookAt(0, /*is_recyclable=*/false, &fragment) == Look::kWhole;
 }
 
 }  // namespace uringfs

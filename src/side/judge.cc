@@ -180,6 +180,9 @@ uint64_t EndOfLongLog(const SideFacts& facts) {
   if (!facts.has_format) {
     return IsToBeCut(facts) ? facts.filled : facts.log_bytes;
   }
+  if (!facts.goes_on) {
+    return facts.filled;  // what follows is zeros
+  }
   const EndKind kind = facts.of_log.kind;
   const bool is_certain = IsAsLeft(facts) && facts.mount == Witness::kSame;
   const bool is_exact =

@@ -103,8 +103,12 @@ std::string SideFile::RefusalBeside(const std::string& log_path) {
   return Refusal(DirectoryPrefixOf(log_path));
 }
 
-Status SideFile::Create(const std::string& log_path, const LogOptions& options,
+Status SideFile::Create(const std::string& log_path,
+                        const std::string& distrust, const LogOptions& options,
                         std::unique_ptr<SideFile>* side) {
+  if (!distrust.empty()) {
+    return Status::NotSupported("private ring: " + log_path + distrust);
+  }
   if (BootId().empty()) {
     return Status::NotSupported(kNoBootIdReason);
   }
@@ -183,24 +187,6 @@ bool SideFile::IsInPlace() const {
          IsSameFile(ours, there);
 }
 
-Status SideFile::MoveTo(const std::string& log_path) {
-  URINGFS_CHECK(!is_armed_);
-  if (!IsInPlace()) {
-    return Status::FromErrno(ENOENT, "take the side file", path_);
-  }
-  std::string to = SidePathOf(log_path);
-  Status status = to != path_ ? ClearSideOf(log_path) : Status::Ok();
-  if (!status.ok()) {
-    return status;
-  }
-  if (to != path_ && ::rename(path_.c_str(), to.c_str()) != 0) {
-    return Status::FromErrno(errno, "rename the side file", path_);
-  }
-  ShareModeOf(log_path);
-  path_ = std::move(to);
-  return Status::Ok();
-}
-
 Status SideFile::Unlink() {
   URINGFS_CHECK(!is_armed_);
   // Else somebody has replaced or removed it.
@@ -252,7 +238,7 @@ void SideFile::WriteHeader(SideHeader header) {
 }
 
 void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
-  URINGFS_CHECK(!is_armed_);
+  Forget();
   SideHeader header = HeaderOfNoLog(log.device);
   header.log_inode = log.inode;
   header.log_birth = log.birth;
@@ -291,6 +277,14 @@ void SideFile::Disarm() {
   // [S1] release, and the cut of the file before it.
   Word(kSideStateAt)->store(kSideIdle, std::memory_order_release);
   is_armed_ = false;
+}
+
+void SideFile::Forget() {
+  URINGFS_CHECK(!is_armed_);
+  // acq_rel, of an exchange: neither before the state says idle nor behind the
+  // header that Arm writes next. A word of zeros is no word.
+  Word(kSideFilledAt)->exchange(0, std::memory_order_acq_rel);
+  Word(kSideWrittenAt)->exchange(0, std::memory_order_acq_rel);
 }
 
 // Takes what is in the ring up to `end` into the running sum.

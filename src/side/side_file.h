@@ -4,9 +4,11 @@
 // memory, and the words that tell others, and whoever comes after a kill -9,
 // what is in it.
 //
-// Life: made or taken from the pool -> Arm -> Publish... -> Disarm -> back.
-// Armed, it says "live" on disk and names its log; disarmed, it says "idle"
-// and holds nothing anybody needs.
+// Life: made -> Arm -> Publish... -> Disarm -> removed with its log's handle.
+// Armed, it says "live" on disk and names its log. Disarmed, it says "idle",
+// holds nothing anybody needs, and its words tell how long the log was: a copy
+// of the log that was made before is found to be older than that of this file.
+// Invariant: while the header changes there are no words.
 //
 // The space is allocated when the file is made: a store into a page for which
 // a full disk has no block would kill the process. Pages are not touched
@@ -42,9 +44,11 @@ class SideFile {
  public:
   // Makes the side file of a log, in place of one that stands there (see
   // ClearSideOf). Whoever may read or write the log may do so with it.
-  // Errors: NotSupported where the file system would not do (see above) or the
-  // boot id cannot be told, NoSpace, the errno of the failing call.
-  static Status Create(const std::string& log_path, const LogOptions& options,
+  // `distrust`: see WhyDistrusted. Errors: NotSupported with that, where the
+  // file system would not do (see above), or if the boot id cannot be told;
+  // NoSpace, the errno of the failing call.
+  static Status Create(const std::string& log_path, const std::string& distrust,
+                       const LogOptions& options,
                        std::unique_ptr<SideFile>* side);
 
   // Why files in `directory` get no side file; empty if they do. Guesses by
@@ -56,11 +60,6 @@ class SideFile {
   ~SideFile();
   SideFile(const SideFile&) = delete;
   SideFile& operator=(const SideFile&) = delete;
-
-  // Makes it the side file of another log, as Create does.
-  // REQUIRES: not armed. Errors: those of rename, ENOENT if its own name does
-  // not lead to it any more.
-  Status MoveTo(const std::string& log_path);
 
   // Takes the file's name away, if it still leads to it. REQUIRES: not armed.
   Status Unlink();
@@ -79,6 +78,8 @@ class SideFile {
   Status MakeHeaderDurable() const;
   // REQUIRES: the file is the whole stream.
   void Disarm();
+  // Its log is about to be less than it was. REQUIRES: not armed.
+  void Forget();
   bool is_armed() const { return is_armed_; }
 
   // Flush has promised the stream below `end`; never goes back.
@@ -113,7 +114,7 @@ class SideFile {
   std::atomic<uint64_t>* Word(size_t at) const;
 
   const int fd_;
-  std::string path_;
+  const std::string path_;
   const uint32_t buffer_bytes_;
   const uint32_t buffers_count_;
   char* memory_ = nullptr;

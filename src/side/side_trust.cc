@@ -2,6 +2,9 @@
 
 #include "src/side/side_trust.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 namespace uringfs {
 namespace {
 
@@ -43,6 +46,21 @@ std::string WhyLessTrusted(const std::string& log_path, const Side& side) {
            "directory; chmod it to 600 if you trust it";
   }
   return "";
+}
+
+std::string WhyDistrusted(const std::string& log_path,
+                          const FileIdentity& log) {
+  struct stat there = {};
+  if (::lstat(log_path.c_str(), &there) != 0 || !IsAt(log, log_path, there)) {
+    return " is a symbolic link, or was moved or replaced";
+  }
+  return there.st_uid == ::geteuid() ? "" : " belongs to another user";
+}
+
+std::string WhyPrivate(const Status& status) {
+  return status.code() == Status::Code::kNotSupported
+             ? status.ToString()
+             : "private ring: " + status.ToString();
 }
 
 }  // namespace uringfs

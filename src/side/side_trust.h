@@ -5,7 +5,10 @@
 
 #include <string>
 
+#include "src/base/file_identity.h"
 #include "src/side/side_reader.h"
+
+#include "uringfs/status.h"
 
 namespace uringfs {
 
@@ -13,6 +16,13 @@ namespace uringfs {
 // write to the log, or replace it in its directory. Returns who may not, and
 // what to do about it; empty if there is nobody. Needs the two stats of `side`.
 std::string WhyLessTrusted(const std::string& log_path, const Side& side);
+
+// Why nobody would trust a side file at `log_path` to belong to `log`: the path
+// does not lead straight to it, or it is somebody else's. Empty if he would.
+std::string WhyDistrusted(const std::string& log_path, const FileIdentity& log);
+
+// For people: why a ring is private when SideFile::Create has failed.
+std::string WhyPrivate(const Status& status);
 
 }  // namespace uringfs
 

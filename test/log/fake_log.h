@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "src/log/log_engine.h"
-#include "src/side/side_pool.h"
+#include "src/side/side_file.h"
 #include "test/support/fake_device.h"
 #include "test/support/seed.h"
 
@@ -51,7 +51,7 @@ inline std::unique_ptr<LogEngine> MustOpenBesideSide(
   EXPECT_TRUE(Workspace::Acquire(0, &parts.workspace).ok());
   parts.opened = FakeDevice::Open(disk);
   parts.probe = probe;
-  Status status = AcquireSideFile(path, "", options, &parts.side);
+  Status status = SideFile::Create(path, "", options, &parts.side);
   EXPECT_TRUE(status.ok()) << status.ToString();
   std::unique_ptr<LogEngine> log;
   status = LogEngine::OpenOn(std::move(parts), path, options, &log);

@@ -108,25 +108,6 @@ TEST_F(SettleForGoodTest, ZerosAheadGoAndDoNotComeBack) {
   ExpectExactAtEachFlush(log.get(), *disk_);
 }
 
-TEST_F(SettleForGoodTest, TheIdleSideFileOfAnEarlierLogGoesToo) {
-  const auto options = SharedRing();
-  auto first = test::MustOpenBesideSide(disk_, dir_.File("1.log"), options);
-  const auto other = FakeDisk::Create();
-  const auto log = test::MustOpenBesideSide(other, path_, options);
-  ASSERT_TRUE(first->Close().ok());
-  ASSERT_TRUE(Exists(SidePathOf(dir_.File("1.log")))) << "kept for the next";
-  ASSERT_TRUE(log->SettleForGood(kLong).ok());
-  EXPECT_FALSE(Exists(SidePathOf(dir_.File("1.log"))));
-  // And a log that is opened then gets its own.
-  const auto third = FakeDisk::Create();
-  const auto next =
-      test::MustOpenBesideSide(third, dir_.File("9.log"), options);
-  ASSERT_TRUE(log->Close().ok());
-  EXPECT_TRUE(Exists(SidePathOf(dir_.File("9.log"))));
-  ASSERT_TRUE(next->Close().ok());
-  EXPECT_FALSE(Exists(SidePathOf(dir_.File("9.log"))));
-}
-
 TEST_F(SettleForGoodTest, AWriterThatNeverLeavesIsNotWaitedFor) {
   const auto log = test::MustOpenBesideSide(disk_, path_, SharedRing());
   ASSERT_TRUE(Append(log.get(), StreamBytes(0, 3000)).ok());

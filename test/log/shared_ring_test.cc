@@ -263,11 +263,11 @@ TEST_F(SharedRingOnFake, AFullDiskAfterTheSideFileWasLeft) {
   EXPECT_EQ(log->Flush().code(), Status::Code::kNoSpace);
   EXPECT_EQ(log->Flush().code(), Status::Code::kNoSpace);
   // The side file never has what its log lacks.
+  EXPECT_FALSE(SideImage(path_).is_live());
   EXPECT_EQ(SideImage(path_).filled(), 700u);
   EXPECT_TRUE(log->Flush().ok());
   EXPECT_TRUE(log->Sync().ok());
   EXPECT_EQ(log->hi_stable(), 750u);
-  EXPECT_EQ(SideImage(path_).filled(), 750u);
   EXPECT_EQ(disk->Image(), StreamBytes(0, 750));
 }
 
@@ -434,16 +434,45 @@ TEST_F(SharedRingOnFake, ManyWritersAndFlushers) {
   ASSERT_TRUE(log->Close().ok());
 }
 
-TEST_F(SharedRingOnFake, ALogThatLeavesItsSideFileFlushesToTheFile) {
+// Nobody tells others where its records end any more: its size does, durably.
+TEST_F(SharedRingOnFake, ALogThatHasLeftItsSideFileIsExactAtEachFlush) {
+  for (const DirectIo direct : {DirectIo::kOptional, DirectIo::kRequired}) {
+    auto disk = FakeDisk::Create();
+    LogOptions options = SharedRing();
+    options.direct_io = direct;
+    auto log = MustOpen(disk, options);
+    ASSERT_TRUE(Append(log.get(), StreamBytes(0, 5000)).ok());
+    ASSERT_TRUE(log->Flush().ok());
+    ASSERT_TRUE(log->LeaveSideFile().ok());
+    EXPECT_EQ(disk->Image(), StreamBytes(0, 5000));
+    EXPECT_EQ(log->hi_stable(), 5000u);
+    const uint64_t flushes = disk->flushes();
+    ASSERT_TRUE(log->Sync().ok());
+    EXPECT_EQ(disk->flushes(), flushes) << "its size is durable, too";
+    // Its words stay for whoever has copied the log before.
+    EXPECT_FALSE(SideImage(path_).is_live());
+    EXPECT_EQ(SideImage(path_).filled(), 5000u);
+    for (uint64_t size = 5000; size < 12000; size += 700) {
+      ASSERT_TRUE(Append(log.get(), StreamBytes(size, 700)).ok());
+      ASSERT_TRUE(log->Flush().ok());
+      EXPECT_EQ(disk->Image(), StreamBytes(0, size + 700));
+    }
+    ASSERT_TRUE(log->Close().ok());
+    EXPECT_FALSE(test::Exists(SidePathOf(path_)));
+  }
+}
+
+// A kill anywhere in there must not leave words that are longer than the log.
+TEST_F(SharedRingOnFake, ATruncatedLogHasNoWordsOfItsFormerLength) {
   auto disk = FakeDisk::Create();
   auto log = MustOpen(disk, SharedRing());
-  ASSERT_TRUE(Append(log.get(), StreamBytes(0, 100)).ok());
+  ASSERT_TRUE(Append(log.get(), StreamBytes(0, 5000)).ok());
   ASSERT_TRUE(log->Flush().ok());
-  ASSERT_TRUE(log->LeaveSideFile().ok());
-  EXPECT_EQ(disk->Image().substr(0, 100), StreamBytes(0, 100));
-  ASSERT_TRUE(Append(log.get(), StreamBytes(100, 50)).ok());
-  ASSERT_TRUE(log->Flush().ok());
-  EXPECT_EQ(disk->Image().substr(0, 150), StreamBytes(0, 150));
+  disk->FailResize(1, EIO);
+  EXPECT_FALSE(log->Truncate(100).ok());
+  EXPECT_FALSE(SideImage(path_).is_live());
+  EXPECT_EQ(SideImage(path_).Word(kSideFilledAt), 0u);
+  EXPECT_EQ(SideImage(path_).Word(kSideWrittenAt), 0u);
 }
 
 TEST_F(SharedRingOnFake, TruncateStartsOver) {

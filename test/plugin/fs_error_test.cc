@@ -297,7 +297,7 @@ TEST(FsErrorTest, AWalThatCannotBeWrittenIsNoShorterLog) {
   uint64_t size = 0;
   {
     const ScopedFileSizeLimit limit(8192);
-    ASSERT_TRUE(file->Append(std::string(5000, 'x'), io, nullptr).ok());
+    ASSERT_TRUE(file->Append(test::Pattern(5000), io, nullptr).ok());
     ASSERT_TRUE(file->Flush(io, nullptr).ok());
     ASSERT_TRUE(file->Append(std::string(9000, 'y'), io, nullptr).ok());
     ASSERT_TRUE(file->Flush(io, nullptr).ok());

@@ -255,27 +255,6 @@ TEST_P(FsRecoveryTest, DeletingALogTakesItsSideFileAlong) {
   EXPECT_FALSE(fs_->DeleteFile(Path(name_), io_, nullptr).ok());
 }
 
-TEST_P(FsRecoveryTest, AnIdleSideFileIsKeptForTheNextLog) {
-  const File open = Create("000005.log");
-  Write(name_, "123");
-  ASSERT_TRUE(std::filesystem::exists(side_));
-  const auto inode = [](const std::string& path) {
-    struct stat status = {};
-    EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;
-    return status.st_ino;
-  };
-  const ino_t idle = inode(side_);
-  ASSERT_TRUE(fs_->DeleteFile(Path(name_), io_, nullptr).ok());
-  ASSERT_TRUE(std::filesystem::exists(side_));
-  const File next = Create("000006.log");
-  EXPECT_EQ(inode(SideFilePath(Path("000006.log"))), idle);
-  EXPECT_FALSE(std::filesystem::exists(side_));
-  Close(next);
-  Close(open);
-  EXPECT_THAT(FilesOf(dir_.path()),
-              ::testing::ElementsAre("000005.log", "000006.log"));
-}
-
 TEST_P(FsRecoveryTest, ANewFileOverADeadOneHasNothingOfIt) {
   for (const RingHome home : {RingHome::kShared, RingHome::kPrivate}) {
     UringFsOptions options;

@@ -81,30 +81,20 @@ TEST_F(SideFileTest, ShortLogsOfAnyLengthAreExact) {
   }
 }
 
-TEST_F(SideFileTest, TheNextLogTakesTheSideFileOver) {
+TEST_F(SideFileTest, EachLogHasOneOfItsOwnWhichGoesWithIt) {
   auto first = MustOpen("1.log");
-  const ino_t inode = InodeOf(Side("1.log"));
   auto second = MustOpen("2.log");
-  EXPECT_NE(InodeOf(Side("2.log")), inode);
+  EXPECT_NE(InodeOf(Side("2.log")), InodeOf(Side("1.log")));
   ASSERT_TRUE(first->Append("first").ok());
+  ASSERT_TRUE(first->LeaveSideFile().ok());
+  EXPECT_TRUE(Exists(Side("1.log"))) << "it tells how long the log was";
   ASSERT_TRUE(first->Close().ok());
-  auto third = MustOpen("3.log");
-  EXPECT_EQ(InodeOf(Side("3.log")), inode);
   EXPECT_FALSE(Exists(Side("1.log")));
-  ASSERT_TRUE(third->Append("third").ok());
-  ASSERT_TRUE(third->Flush().ok());
-  EXPECT_EQ(
-      SideImage(dir_.File("3.log")).Recover(ReadWholeFile(dir_.File("3.log"))),
-      "third");
+  EXPECT_TRUE(Exists(Side("2.log")));
   ASSERT_TRUE(second->Close().ok());
-  EXPECT_TRUE(Exists(Side("2.log"))) << "kept for the next one";
-  ASSERT_TRUE(third->Close().ok());
-  EXPECT_FALSE(Exists(Side("2.log"))) << "the last one takes all along";
-  EXPECT_FALSE(Exists(Side("3.log")));
-  EXPECT_EQ(ReadWholeFile(dir_.File("3.log")), "third");
+  EXPECT_FALSE(Exists(Side("2.log")));
 }
 
-// A process that may not remove names any more goes on with its ring's memory.
 TEST_F(SideFileTest, AFileThatCannotBeRemovedWhenTheProcessEnds) {
   if (::geteuid() != 0) {
     GTEST_SKIP() << "only root can take rights away";
@@ -191,47 +181,6 @@ TEST_F(SideFileTest, AResumedLogIsRecoveredFirst) {
   EXPECT_FALSE(status.ok()) << "another writer has it";
   ASSERT_TRUE(log->Close().ok());
   EXPECT_EQ(ReadWholeFile(path), StreamBytes(0, 10010));
-}
-
-// The idle side file of its former life is not taken for the new one's: it
-// is removed when the log is recovered, and has no name any more.
-TEST_F(SideFileTest, AResumedLogBesideAnOpenOneHasASideFileWithAName) {
-  auto other = MustOpen("other.log");
-  {
-    auto log = MustOpen("a.log");
-    ASSERT_TRUE(log->Append("12345").ok());
-    ASSERT_TRUE(log->Close().ok());
-  }
-  ASSERT_TRUE(Exists(Side("a.log"))) << "nothing is tested here";
-  LogOptions resume = SharedRing();
-  resume.open_mode = OpenMode::kResume;
-  auto log = MustOpen("a.log", resume);
-  ASSERT_TRUE(log->Append(StreamBytes(5, 1000)).ok());
-  ASSERT_TRUE(log->Flush().ok());
-  ASSERT_TRUE(Exists(Side("a.log")));
-  EXPECT_EQ(SideImage(dir_.File("a.log"))
-                .Recover(ReadWholeFile(dir_.File("a.log")).substr(0, 5)),
-            "12345" + StreamBytes(5, 1000));
-}
-
-// A name that an idle side file had may be a live one's by now.
-TEST_F(SideFileTest, NobodyTakesALiveSideFile) {
-  auto other = MustOpen("other.log");
-  { auto log = MustOpen("a.log"); }
-  ASSERT_TRUE(Exists(Side("a.log"))) << "nothing is tested here";
-  auto first = MustOpen("a.log", SharedRing(8192, 4));
-  ASSERT_TRUE(first->Append("first").ok());
-  ASSERT_TRUE(first->Flush().ok());
-  auto second = MustOpen("b.log");
-  ASSERT_TRUE(second->Append("second").ok());
-  ASSERT_TRUE(second->Flush().ok());
-  // The drainer may have written them out already.
-  const auto recovered = [this](const std::string& name) {
-    const SideImage side(dir_.File(name));
-    return side.Recover(ReadWholeFile(dir_.File(name)));
-  };
-  EXPECT_EQ(recovered("a.log"), "first");
-  EXPECT_EQ(recovered("b.log"), "second");
 }
 
 // Nobody would recover it.

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -26,7 +27,6 @@
 #include <future>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
@@ -38,8 +38,8 @@ constexpr char kHelp[] = R"(usage: driver COMMAND DIRECTORY [NAME=VALUE...]
               tenth. Accounts go to counter=FILE: 64-bit words, see Account.
               After half of them: checkpoint=DIRECTORY and backup=DIRECTORY
               are made, live=COMMAND is run; then=COMMAND: a tenth of them
-              later, when a flush has closed the log. fill=FILE: fills the
-              disk, by full=log|flush, deletes FILE and goes on when RocksDB has
+              later, when the next log is in use. fill=FILE: fills the disk,
+              by full=log|flush, deletes FILE and goes on when RocksDB has
               recovered, with keys=N more. flush=1: flushes the memtable
               after the last one. Ends by end=kill|busy|exit|abort|close;
               busy: killed while it puts.
@@ -51,8 +51,11 @@ constexpr char kHelp[] = R"(usage: driver COMMAND DIRECTORY [NAME=VALUE...]
   restore     the newest backup in from=DIRECTORY; logs that are there stay
   shutdown    shuts the file system of DIRECTORY down; flags=N as in the kernel
 
+              gaps=1: behind each put something is deleted without the log.
+              limit=BYTES: no file gets longer.
 Of all, wal_dir=DIRECTORY, write_buffer=BYTES for many small memtables,
-mode=tolerate|absolute|skip, by which logs are recovered, and encrypt=1.
+mode=tolerate|absolute|skip, by which logs are recovered, encrypt=1,
+and uringfs=OPTIONS.
 Exit status: 0 done, 1 usage, 2 not opened, 3 other.
 )";
 
@@ -221,12 +224,6 @@ std::unique_ptr<rocksdb::Env> EnvWithHooks(FlushHooks::Hook before_table,
       std::move(before_table), std::move(before_deletion)));
 }
 
-// How the writer and its flush wait for each other.
-struct Turns {
-  std::promise<void> has_next_log;  // the next log is in use
-  std::promise<void> is_copied;     // `then` was run
-};
-
 // Prints how many keys there are, how many of them are the first ones without
 // a gap, and how many values are not what was put.
 void Count(rocksdb::DB* db, size_t value_bytes) {
@@ -261,13 +258,15 @@ std::unique_ptr<rocksdb::BackupEngine> OpenBackups(const std::string& path) {
 
 class Writer {
  public:
-  Writer(rocksdb::DB* db, const Arguments& arguments, Turns& turns)
+  Writer(rocksdb::DB* db, const Arguments& arguments,
+         std::promise<void>& may_flush)
       : db_(db),
         arguments_(arguments),
         account_(MapAccount(arguments.Text("counter"))),
         value_bytes_(arguments.Number("value")),
         sync_(arguments.Text("sync")),
-        turns_(turns) {}
+        has_gaps_(arguments.Number("gaps") != 0),
+        may_flush_(may_flush) {}
 
   void Run() {
     uint64_t keys = arguments_.Number("keys");
@@ -310,8 +309,18 @@ class Writer {
       if (options.sync) {
         account_->synced = next_ + 1;
       }
+      if (has_gaps_) {
+        MustBeOk(kFailed, "leave a gap", LeaveGap());
+      }
     }
     return rocksdb::Status::OK();
+  }
+
+  // A sequence number that no log has.
+  rocksdb::Status LeaveGap() {
+    rocksdb::WriteOptions options;
+    options.disableWAL = true;
+    return db_->Delete(options, "nothing");
   }
 
   void AtHalf() {
@@ -329,13 +338,15 @@ class Writer {
     if (!live.empty()) {
       RunCommand(live);
     }
-    if (!arguments_.Text("then").empty()) {
-      FlushAndThen();
+    const std::string then = arguments_.Text("then");
+    if (!then.empty()) {
+      FlushAndThen(then);
     }
   }
 
-  // Goes on when the log was closed beside the next one, and `then` was run.
-  void FlushAndThen() {
+  // When the database has gone on to the next log, and needs this one still:
+  // no table is made before may_flush_.
+  void FlushAndThen(const std::string& then) {
     const uint64_t tenth = arguments_.Number("keys") / 10;
     MustBeOk(kFailed, "put", PutUntil(next_ + tenth));
     account_->half = account_->acknowledged;
@@ -344,8 +355,8 @@ class Writer {
     options.wait = false;
     MustBeOk(kFailed, "flush", db_->Flush(options));
     MustBeOk(kFailed, "put", PutUntil(next_ + tenth));
-    turns_.has_next_log.set_value();
-    turns_.is_copied.get_future().wait();
+    RunCommand(then);
+    may_flush_.set_value();
   }
 
   void MakeBackup(const std::string& path) {
@@ -394,33 +405,29 @@ class Writer {
   volatile Account* const account_;
   const size_t value_bytes_;
   const std::string sync_;
-  Turns& turns_;
+  const bool has_gaps_;
+  std::promise<void>& may_flush_;
   uint64_t next_ = 0;
 };
 
 ExitCode Put(const std::string& directory, const Arguments& arguments) {
-  Turns turns;
-  std::once_flag flushed;
-  std::once_flag closed;
-  const std::string then = arguments.Text("then");
-  const std::unique_ptr<rocksdb::Env> env = EnvWithHooks(
-      [&] {
-        std::call_once(flushed,
-                       [&] { turns.has_next_log.get_future().wait(); });
-      },
-      [&] {
-        std::call_once(closed, [&] {
-          RunCommand(then);
-          turns.is_copied.set_value();
-        });
-      });
+  if (const uint64_t bytes = arguments.Number("limit")) {
+    const rlimit limit = {bytes, RLIM_INFINITY};
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+      GiveUp(kFailed, "cannot limit the size of files");
+    }
+  }
+  std::promise<void> may_flush;
+  const std::shared_future<void> flushes = may_flush.get_future().share();
+  const std::unique_ptr<rocksdb::Env> env =
+      EnvWithHooks([flushes] { flushes.wait(); }, [] {});
   rocksdb::Options options = OptionsFrom(arguments);
-  if (!then.empty()) {
+  if (!arguments.Text("then").empty()) {
     options.env = env.get();
   }
   rocksdb::DB* db = nullptr;
   MustBeOk(kNotOpened, "open", rocksdb::DB::Open(options, directory, &db));
-  Writer(db, arguments, turns).Run();
+  Writer(db, arguments, may_flush).Run();
   if (arguments.Number("flush") != 0) {
     MustBeOk(kFailed, "flush", db->Flush(rocksdb::FlushOptions()));
   }
@@ -518,10 +525,18 @@ ExitCode Run(const std::string& command, const std::string& directory,
 int main(int argc, char** argv) {
   // Neither outlives the harness, nor hands the preload to what it starts.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::unsetenv("LD_PRELOAD");
   if (argc < 3) {
     std::fputs(kHelp, stdout);
     return kUsage;
   }
-  return Run(argv[1], argv[2], Arguments(argc - 3, argv + 3));
+  const Arguments arguments(argc - 3, argv + 3);
+  const std::string text = arguments.Text("uringfs");
+  if (!text.empty() && std::getenv("URINGFS_OPTIONS") == nullptr) {
+    // It is read when a program begins.
+    ::setenv("URINGFS_OPTIONS", text.c_str(), 1);
+    ::execv("/proc/self/exe", argv);
+    GiveUp(kFailed, "cannot begin once more");
+  }
+  ::unsetenv("LD_PRELOAD");
+  return Run(argv[1], argv[2], arguments);
 }

@@ -225,7 +225,8 @@ CHANGES = {
         live='cp -a "$D" "$P/new"', counts="half", expected=OR_ERROR,
         events=WITH_SIDE_FILE_LEFT, boot="other"),
     "cp-closed": Change(
-        "its log is copied, and its side file when a flush has closed it", NEW,
+        "its log is copied, and its side file when the next log is in use",
+        NEW,
         live='cp -a "$D" "$P/new"; rm -f "$P"/new/*.log.uringfs',
         put='"then=cp -a $D/000004.log.uringfs $P/new || [ $FS = posix ]"',
         counts="half", expected=OR_ERROR, events=WITH_SIDE_FILE_LEFT,
@@ -314,12 +315,36 @@ CHANGES = {
         "cp -a, the copy is opened, it is encrypted",
         f'{NEW}cp -a "$D" "$O"', options="encrypt=1",
         events=WITH_SIDE_FILE_LEFT, ways=ON_URINGFS),
-    "encrypted-cp-mixed": Change(
-        "the log of an earlier copy beside the side file, encrypted",
-        f'{NEW}cp -a "$D" "$O"; cp -a "$D.half"/*.log "$O"',
-        live='cp -a "$D" "$D.half"', expected=OR_ERROR,
-        events=WITH_SIDE_FILE_LEFT, sizes=WITH_SIDE_FILE,
-        options="encrypt=1", ways=ON_URINGFS),
+    "gaps": Change(
+        "nothing, other writes go without the log", options="gaps=1",
+        events=ENDS, sizes=("many",)),
+    "gaps-private": Change(
+        "the same, with a private ring",
+        options="gaps=1 uringfs=wal_ring=private", events=ENDS,
+        sizes=("many",)),
+    "gaps-limit": Change(
+        "the same, no file may be as long as a side file",
+        put="limit=1000000", options="gaps=1", events=ENDS,
+        sizes=("many",)),
+    "encrypted-gaps": Change(
+        "the same, it is encrypted", options="gaps=1 encrypt=1", events=ENDS,
+        sizes=("many",), ways=ON_URINGFS),
+    "encrypted-gaps-private": Change(
+        "the same, it is encrypted, with a private ring",
+        options="gaps=1 encrypt=1 uringfs=wal_ring=private", events=ENDS,
+        sizes=("many",), ways=ON_URINGFS),
+    "encrypted-private-tolerate": Change(
+        "it is encrypted, with a private ring, tolerating torn tails",
+        options="encrypt=1 mode=tolerate uringfs=wal_ring=private",
+        events=ENDS, ways=ON_URINGFS),
+    "encrypted-private-absolute": Change(
+        "it is encrypted, with a private ring, tolerating nothing",
+        options="encrypt=1 mode=absolute uringfs=wal_ring=private",
+        events=("exit", "kill", "abort"), ways=ON_URINGFS),
+    "encrypted-absolute": Change(
+        "it is encrypted, tolerating nothing",
+        options="encrypt=1 mode=absolute", events=("exit", "kill", "abort"),
+        ways=ON_URINGFS),
     "old-side": Change(
         "recovered, then an old side file put back",
         'recover "$D" || true; cp -a "$D.old/." "$D"',
