@@ -145,12 +145,14 @@ class LogStore {
   Status Reserve(uint64_t bytes, Reservation* reservation);
   uint64_t max_reservation_bytes() const;
 
-  // See above. Flush waits for the device unless the ring is shared.
+  // See above. With a private ring of direct I/O Flush waits for the device.
   Status Flush();
   Status WriteOut();
-  // From now on Flush writes to the file, as with a private ring, and what was
-  // flushed before is written out. To be called before the file gets another
-  // name or directory, where nobody would look for the side file.
+  // From now on the file alone is the log: what was appended before is in it,
+  // durably, it ends where that ends, and each Flush writes to it, through the
+  // page cache. To be called before another log goes on from this one, or the
+  // file gets another name or directory, where nobody would look for the side
+  // file. Errors: the log's.
   Status LeaveSideFile();
   Status Sync(SyncKind kind = SyncKind::kData);
   // As Sync, for the bytes below `offset` only. Errors: InvalidArgument if
