@@ -51,7 +51,7 @@ constexpr Option kTable[] = {
     {"wal_buffers", Kind::kCount, &UringFsOptions::wal_buffers, 2, 1024,
      "flush buffers of each open write-ahead log"},
     {"wal_ring", Kind::kRingHome, nullptr, 0, 0,
-     "those buffers: in a file beside the log, or in the process"},
+     "those buffers: in a file beside the log, or none that outlive a flush"},
     {"wal_ring_after_bytes", Kind::kCount,
      &UringFsOptions::wal_ring_after_bytes, 0, 4 * kMiB,
      "length up to which a log does without that file"},

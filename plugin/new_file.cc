@@ -102,7 +102,7 @@ void LeaveEarlierWals(const std::string& path, DatabaseLogs* logs) {
   }
   if (!reason.empty()) {
     logs->WarnOnce(DirectoryOf(path),
-                   "unsynced writes are system calls, as on posix: " + reason);
+                   "unsynced writes are system calls: " + reason);
   }
 }
 

@@ -149,10 +149,10 @@ class LogStore {
   Status Flush();
   Status WriteOut();
   // From now on the file alone is the log: what was appended before is in it,
-  // durably, it ends where that ends, and each Flush writes to it, through the
-  // page cache. To be called before another log goes on from this one, or the
-  // file gets another name or directory, where nobody would look for the side
-  // file. Errors: the log's.
+  // durably if it is a serialised one, it ends where that ends, and each Flush
+  // writes to it, as behind SettleForGood. To be called before another log goes
+  // on from this one, or the file gets another name or directory, where nobody
+  // would look for the side file. Errors: the log's.
   Status LeaveSideFile();
   Status Sync(SyncKind kind = SyncKind::kData);
   // As Sync, for the bytes below `offset` only. Errors: InvalidArgument if
@@ -165,7 +165,7 @@ class LogStore {
 
   // Settle, and from now on the file alone is the log, exactly as long: the
   // side file is gone, Flush writes through the page cache (but with
-  // DirectIo::kRequired, where the file keeps its padding). For the end of a
+  // DirectIo::kRequired, where it cuts the file each time). For the end of a
   // process that may go on using the log, and may have threads that never move
   // again: gives up after `limit`, but for a write that the device holds.
   // Errors: ETIMEDOUT, and all is as it was; the sticky error.

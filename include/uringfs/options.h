@@ -53,8 +53,10 @@ enum class RingHome : uint8_t {
   // In a side file beside the log (`<log>.uringfs`, mode 0600) that survives
   // the process: Flush makes no system call, a background thread writes to the
   // file, and what a killed process left in the ring is moved into the file by
-  // RecoverLog (recovery.h). Falls back to kPrivate, with the reason in
-  // IoChoice, where such a file cannot be had or a full disk could tear it.
+  // RecoverLog (recovery.h). Where such a file cannot be had, or a
+  // full disk could tear it, each Flush writes through the page cache, exactly
+  // as long as the log is, unless direct I/O is required; IoChoice has the
+  // reason.
   kShared,
 };
 

@@ -69,12 +69,12 @@ void LogEngine::CloseAlone(Flusher* flusher) {
   Rescue(flusher);
   const uint64_t end = hi_written();
   Status cut = flusher->CutTo(end);
-  if (cut.ok() && OwesOrder()) {
+  if (cut.ok() && OwesOrder() && state_.is_open()) {
     syncs_.FlushAlone();
     cut = state_.CheckUsable();
   }
   const IoChoice choice = ChoiceNow();
-  CloseSide(flusher, end, cut.ok());
+  CloseSide(flusher, end, cut.ok() && !OwesOrder());
   // The last: it lets go of the lock that keeps others from recovering.
   const Status closed = device_->Close();
   state_.Close(cut.ok() ? closed : cut, end, choice);
@@ -83,10 +83,12 @@ void LogEngine::CloseAlone(Flusher* flusher) {
 // What overwrites zeros does not reach the disk in order, and as long as that
 // can be torn by power loss a side file has to tell so.
 bool LogEngine::OwesOrder() {
-  return state_.is_open() && zeros_.has_extended() && !syncs_.IsAllStable();
+  return zeros_.has_extended() && !syncs_.IsAllStable() &&
+         !stays_exact_.load(std::memory_order_relaxed);
 }
 
-// `is_whole`: the file ends at `end`, with all it has of the stream.
+// `is_whole`: the file ends at `end`, with all it has of the stream, and owes
+// nothing.
 void LogEngine::CloseSide(Flusher* flusher, uint64_t end, bool is_whole) {
   if (side_ != nullptr) {
     flusher->SetSide(nullptr);
@@ -172,8 +174,8 @@ Status LogEngine::KeepPromises(const Status& error, bool durably) {
     return error;
   }
   const bool has_side = side_ != nullptr && side_->is_armed();
-  const bool is_in_side = has_side && (side_->filled() >= end ||
-                                       (IsPublishedOnly() && TryPublish(end)));
+  const bool is_in_side =
+      has_side && (side_->filled() >= end || TryPublish(end));
   Status rescued;
   bool is_corrupt = false;
   RunAlone([&](Flusher* flusher) {
@@ -185,8 +187,7 @@ Status LogEngine::KeepPromises(const Status& error, bool durably) {
   if (is_corrupt) {
     return error;
   }
-  // Not before the file has it; see WriteOutTo.
-  if (rescued.ok() && has_side && !is_in_side && !TryPublish(end)) {
+  if (rescued.ok() && has_side && !is_in_side) {
     return error;
   }
   // In the side file it survives a kill as well.
@@ -199,6 +200,9 @@ Status LogEngine::KeepPromises(const Status& error, bool durably) {
 // without a byte has no end to lose.
 Status LogEngine::LeaveSideFile() {
   Status status = state_.CheckUsable();
+  if (IsForeign()) {
+    return status;
+  }
   {
     const ExclusiveLock lock(&restart_mutex_);
     StopGrowing();
@@ -211,6 +215,7 @@ Status LogEngine::LeaveSideFile() {
       writes_.AssertLed();
       if (status.ok()) {
         status = CutAlone(flusher);
+        state_.FailUnlessOk(status);
       }
       if (status.ok() && writes_.written() > 0) {
         syncs_.FlushAlone();
@@ -303,9 +308,11 @@ Status LogEngine::CutAlone(Flusher* flusher) {
   if (flusher->physical_end() == writes_.written()) {
     return Status::Ok();
   }
-  // The new size is not durable.
+  Status status = flusher->CutToWritten();
+  // The new size is not durable. Behind the cut: a flush that began before it
+  // does not cover it.
   syncs_.FileChanged();
-  return flusher->CutToWritten();
+  return status;
 }
 
 // The ring stays where it is; but it is a private one from here on, and the log
@@ -317,6 +324,7 @@ void LogEngine::LeaveSideAlone(Flusher* flusher) {
   if (side_ != nullptr) {
     flusher->SetSide(nullptr);
     side_->Disarm();
+    side_->Touch();  // nobody looks after it any more
     spent_side_ = std::move(side_);
   }
   if (options_.direct_io != DirectIo::kRequired) {

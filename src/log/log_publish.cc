@@ -86,9 +86,7 @@ Status LogEngine::WriteOutTo(uint64_t offset) {
       writes_.AssertLed();
       status = CutAlone(flusher);
     });
-    if (!status.ok()) {
-      state_.Fail(status);
-    }
+    state_.FailUnlessOk(status);
   }
   return status;
 }
@@ -185,7 +183,7 @@ bool LogEngine::DrainTick(const Ticker::Tick& tick) {
   }
   const SharedLock lock(&restart_mutex_, std::adopt_lock);
   if (side_ == nullptr) {
-    return false;  // see SettleForGood
+    return false;  // see LeaveSideAlone
   }
   const uint64_t filled = side_->filled();
   // In front of the drain, which may wait for a busy disk.
@@ -194,10 +192,7 @@ bool LogEngine::DrainTick(const Ticker::Tick& tick) {
   // If a writer was inside the last buffer, the next look finds it gone.
   drain_schedule_.End(writes_.written());
   if (state_.CheckUsable().ok()) {
-    if (IsPublishedOnly()) {
-      zeros_.ExtendIfDue(counters_.syncs.load(std::memory_order_relaxed),
-                         *side_);
-    }
+    zeros_.ExtendIfDue(counters_.syncs.load(std::memory_order_relaxed), *side_);
     zeros_.FlushIfDue();
   }
   return writes_.written() < filled && state_.CheckUsable().ok();

@@ -40,6 +40,11 @@ class LogState {
 
   // The first error counts, others are forgotten.
   void Fail(const Status& error) URINGFS_EXCLUDES(mutex_);
+  void FailUnlessOk(const Status& status) {
+    if (!status.ok()) {
+      Fail(status);
+    }
+  }
   // OK if it has not failed.
   Status error() const URINGFS_EXCLUDES(mutex_);
 

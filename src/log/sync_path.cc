@@ -149,7 +149,8 @@ Status SyncPath::FlushDevice(SyncKind kind) {
 
 void SyncPath::FlushAlone() {
   gate_.AssertLed();
-  if (write_mode_ == WriteMode::kSerialised) {
+  const bool is_done = IsAllStable() && IsFileStable();
+  if (write_mode_ == WriteMode::kSerialised && !is_done) {
     LeadFlush(SyncKind::kData);
   }
 }

@@ -87,8 +87,9 @@ class SyncPath {
   void Alone(const Body& body) URINGFS_EXCLUDES(gate_) {
     gate_.Exclusive([&] { body(); });
   }
-  // A device flush that covers all that is written, of a serialised log. The
-  // log has failed if it does. REQUIRES: in a body of Alone().
+  // A device flush that covers all that is written, of a serialised log, unless
+  // all is durable. The log has failed if it does. REQUIRES: in a body of
+  // Alone().
   void FlushAlone();
   // The file was cut to `size`. REQUIRES: in a body of Alone().
   void Cut(uint64_t size);

@@ -31,7 +31,7 @@ enum class LookEnd : uint8_t {
 };
 
 // Whether the side file is still what was seen. The owner of an idle one may
-// take the log that it was closed with for his next one.
+// cut the log, or remove both.
 bool IsOfSameLife(const std::string& log_path, const SideLook& look) {
   const Side& side = look.side;
   SideWords words;

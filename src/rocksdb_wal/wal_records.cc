@@ -403,11 +403,14 @@ bool MayBeginWal(std::string_view first) {
   if (first.size() <= kRecyclableHeaderBytes) {
     return true;  // of a writer without a buffer: its payload follows
   }
-  // Any other writer hands over whole fragments.
+  // Any other writer hands over whole fragments, but where a rate limiter lets
+  // less pass.
   const Block block(first.data(), static_cast<uint32_t>(std::min<size_t>(
                                       first.size(), kWalBlockBytes)));
   Fragment fragment;
-  return block.LookAt(0, /*is_recyclable=*/false, &fragment) == Look::kWhole;
+  const Look look = block.LookAt(0, /*is_recyclable=*/false, &fragment);
+  return look == Look::kWhole ||
+         (look == Look::kCut && block.MayBeginALog(fragment));
 }
 
 }  // namespace uringfs

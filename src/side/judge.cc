@@ -103,9 +103,9 @@ Judgement JudgeGarbled(const SideFacts& facts) {
                             : Unusable(facts, facts.complaint);
 }
 
-// A side file serves one log after the other: the header is of another log,
-// whose file was whole in its file system before this one's name was taken
-// over. Not if both have another name now.
+// The header is of another log, whose file was whole in its file system if this
+// is where that one's side file went (as in earlier builds). Not if both have
+// another name now.
 Judgement JudgeOfOtherName(const SideFacts& facts) {
   const bool is_renamed = facts.is_its_log && facts.sum == Witness::kSame;
   if (MayHaveLost(facts) && !is_renamed) {
@@ -181,7 +181,8 @@ uint64_t EndOfLongLog(const SideFacts& facts) {
     return IsToBeCut(facts) ? facts.filled : facts.log_bytes;
   }
   if (!facts.goes_on) {
-    return facts.filled;  // what follows is zeros
+    // What follows is zeros: of a record, if one is whole with them.
+    return std::max(facts.of_log.offset, facts.filled);
   }
   const EndKind kind = facts.of_log.kind;
   const bool is_certain = IsAsLeft(facts) && facts.mount == Witness::kSame;

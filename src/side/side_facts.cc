@@ -171,8 +171,8 @@ Status ReadRecords(const std::string& log_path, const Side& side,
   if (facts->has_format) {
     status = format.FindEnd(JoinedLog(log, side), log_path, &facts->of_both);
     // A ring that was lost is no record either.
-    facts->has_format = facts->of_log.has_records ||
-                        facts->of_both.kind != EndKind::kAlien;
+    facts->has_format =
+        facts->of_log.has_records || facts->of_both.kind != EndKind::kAlien;
   }
   return status.ok() ? format.WentOnWithout(log_path, facts->of_both,
                                             &facts->went_on_without)

@@ -98,8 +98,6 @@ class SideFile {
   void Touch() const;
 
   char* ring() const;
-  uint32_t buffer_bytes() const { return buffer_bytes_; }
-  uint32_t buffers_count() const { return buffers_count_; }
 
  private:
   SideFile(int fd, std::string path, const LogOptions& options);

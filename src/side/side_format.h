@@ -67,7 +67,7 @@ struct SideHeader {
   // When the log was made, in nanoseconds; 0 where the file system does not
   // know. Inode numbers are used again.
   uint64_t log_birth;
-  uint64_t log_name;     // NameHashOf() the log: one side file serves several
+  uint64_t log_name;     // NameHashOf() the log
   uint64_t mount_epoch;  // MountEpochOf() the log's device; 0: not known
   uint64_t generation;   // another one each time the file goes live
   uint64_t origin;       // stream offset where buffer 0 begins; aligned

@@ -78,7 +78,7 @@ struct Side {
 Status LookAtSide(const std::string& log_path, Side* side);
 
 // The same, more than once before it says kGarbled: a file that its owner is
-// just handing from log to log can look damaged for a moment.
+// just making can look damaged for a moment.
 Status LookAtSideCalmly(const std::string& log_path, Side* side);
 
 // Whether it is still the live file that was seen, and its words now.

@@ -462,6 +462,33 @@ TEST_F(SharedRingOnFake, ALogThatHasLeftItsSideFileIsExactAtEachFlush) {
   }
 }
 
+TEST_F(SharedRingOnFake, LeavingASideFileTwiceFlushesTheDeviceOnce) {
+  auto disk = FakeDisk::Create();
+  auto log = MustOpen(disk, SharedRing());
+  ASSERT_TRUE(Append(log.get(), StreamBytes(0, 5000)).ok());
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(log->LeaveSideFile().ok());
+    EXPECT_EQ(disk->flushes(), 1u);
+  }
+}
+
+TEST_F(SharedRingOnFake, ALogThatCannotBeCutForItsSuccessorHasFailed) {
+  for (const int error : {EIO, ENOSPC}) {
+    auto disk = FakeDisk::Create();
+    auto log = MustOpen(disk, SharedRing());
+    ASSERT_TRUE(Append(log.get(), StreamBytes(0, 5000)).ok());
+    ASSERT_TRUE(log->Flush().ok());
+    disk->FailResize(0, error);
+    EXPECT_EQ(log->LeaveSideFile().error_number(), error);
+    EXPECT_EQ(log->error().error_number(), error);
+    EXPECT_TRUE(SideImage(path_).is_live()) << "it is whole with that";
+    EXPECT_EQ(SideImage(path_).Recover(disk->Image()), StreamBytes(0, 5000));
+    (void)log->Close();
+    log.reset();
+    (void)::unlink(SidePathOf(path_).c_str());
+  }
+}
+
 // A kill anywhere in there must not leave words that are longer than the log.
 TEST_F(SharedRingOnFake, ATruncatedLogHasNoWordsOfItsFormerLength) {
   auto disk = FakeDisk::Create();

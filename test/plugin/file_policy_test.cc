@@ -89,6 +89,10 @@ TEST(FilePolicyTest, NamesOfWalsAndTheirDirectories) {
   EXPECT_FALSE(IsWalName("/x/LOG"));
   EXPECT_FALSE(IsWalName("/x/.log"));
   EXPECT_FALSE(IsWalName("/4.log/x"));
+  EXPECT_TRUE(IsEarlierWal("/x/000009.log", "/x/000010.log"));
+  EXPECT_TRUE(IsEarlierWal("/x/999999.log", "/x/1000000.log"));
+  EXPECT_FALSE(IsEarlierWal("/x/000010.log", "/x/000010.log"));
+  EXPECT_FALSE(IsEarlierWal("/x/000011.log", "/x/000010.log"));
   EXPECT_EQ(DirectoryOf("/x/y"), "/x");
   EXPECT_EQ(DirectoryOf("/x"), "/");
   EXPECT_EQ(DirectoryOf("y"), ".");

@@ -13,6 +13,7 @@
 #include "test/rocksdb_wal/wal_records_fixture.h"
 
 #include "gtest/gtest.h"
+#include "uringfs/rocksdb_wal.h"
 
 namespace uringfs {
 namespace {
@@ -57,6 +58,26 @@ TEST_P(WalRecordsTest, RecordsOfAnySize) {
   for (int i = 0; i < 100; ++i) {
     log.AddAny(&random, 100000);
     Expect(log.bytes(), EndKind::kClean, log.bytes().size());
+  }
+}
+
+TEST_P(WalRecordsTest, WhatALogMayBeginWith) {
+  for (const size_t bytes : {12, 100, 5000, 100000}) {
+    SCOPED_TRACE(bytes);
+    const std::string log = WalWriter(GetParam()).AddBytes(bytes).bytes();
+    EXPECT_TRUE(MayBeginWal(log));
+    EXPECT_TRUE(MayBeginWal(log + log));
+    const size_t header = WalWriter(GetParam()).header_bytes();
+    EXPECT_TRUE(MayBeginWal(log.substr(0, header))) << "by a small buffer";
+    EXPECT_TRUE(MayBeginWal(log.substr(0, std::min(log.size(), header + 13))));
+    // Encrypted, perhaps behind a prefix.
+    std::string other = log;
+    for (char& byte : other) {
+      byte = static_cast<char>(byte ^ 0x5a);
+    }
+    EXPECT_FALSE(MayBeginWal(other));
+    EXPECT_FALSE(MayBeginWal(std::string(4096, 'p')));
+    EXPECT_FALSE(MayBeginWal(Zeros(4096)));
   }
 }
 

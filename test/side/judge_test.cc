@@ -161,10 +161,10 @@ bool HasToBeWhole(const SideFacts& facts) {
 
 void CheckWhole(const SideFacts& facts, const Judgement& judgement) {
   EXPECT_GE(judgement.end, facts.filled);
-  // Zeros behind what was promised are nothing.
-  EXPECT_GE(judgement.end, facts.goes_on
+  // Zeros behind what was promised are nothing, but in a whole record.
+  EXPECT_GE(judgement.end, facts.goes_on || !facts.has_format
                                ? facts.LogEnd()
-                               : std::min(facts.LogEnd(), facts.filled));
+                               : std::max(facts.of_log.offset, facts.filled));
   EXPECT_TRUE(facts.has_log);
   EXPECT_TRUE(facts.is_its_name ||
               (facts.sum == Witness::kSame && facts.sum_covers_log));
@@ -311,6 +311,19 @@ TEST(JudgeTest, ALogThatGoesOnIsNotCutIfTheMountIsNotKnown) {
   facts.mount = Witness::kUnknown;
   EXPECT_EQ(Judge(facts).verdict, SideVerdict::kWhole);
   EXPECT_EQ(Judge(facts).end, 3000u);
+}
+
+// A value of zeros: nothing but the record says that it is there.
+TEST(JudgeTest, AWholeRecordThatEndsInZerosIsNotCut) {
+  SideFacts facts = AsLeft();
+  facts.log_has_all = true;
+  facts.log_bytes = 4096;
+  facts.of_log.kind = EndKind::kTorn;  // zeros behind the last record
+  facts.of_log.offset = kFilled + 500;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kWhole);
+  EXPECT_EQ(Judge(facts).end, kFilled + 500);
+  facts.of_log.offset = kFilled - 5;
+  EXPECT_EQ(Judge(facts).end, kFilled);
 }
 
 TEST(JudgeTest, ALongerLogWithOtherBytesIsNotNewer) {

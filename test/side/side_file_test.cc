@@ -1,6 +1,6 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
-// Life of side files on a real disk: made, handed on, gone; and what a log does
+// Life of side files on a real disk: made, left, gone; and what a log does
 // that cannot have one.
 
 #include <sys/stat.h>
