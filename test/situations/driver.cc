@@ -279,9 +279,12 @@ class Writer {
     }
     if (arguments_.Text("end") == "busy") {
       std::thread(KillSoon, arguments_.Number("delay_us")).detach();
-      keys = UINT64_MAX;
+      keys *= 2;  // or there would be more logs than were asked for
     }
     status = PutUntil(keys);
+    while (status.ok() && arguments_.Text("end") == "busy") {
+      ::pause();
+    }
     std::printf("acknowledged=%llu synced=%llu %s\n",
                 static_cast<unsigned long long>(account_->acknowledged),
                 static_cast<unsigned long long>(account_->synced),
