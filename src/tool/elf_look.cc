@@ -26,6 +26,11 @@ using Dynamic = ElfW(Dyn);
 // More than any object has; less than would be missed.
 constexpr uint64_t kMaxTableBytes = uint64_t{256} << 20;
 constexpr size_t kPieceBytes = size_t{1} << 20;
+// No text that is looked for is longer.
+constexpr size_t kOverlap = 128;
+// Of this machine.
+constexpr unsigned char kClass = sizeof(void*) == 8 ? ELFCLASS64 : ELFCLASS32;
+constexpr uint16_t kOne = 1;
 
 // A name of a ticker: every release has it, no other library.
 constexpr char kTicker[] = "rocksdb.block.cache.miss";
@@ -92,8 +97,6 @@ std::string TextAt(const std::string& table, uint64_t at) {
 }
 
 bool IsOfThisMachine(const Header& header) {
-  constexpr unsigned char kClass = sizeof(void*) == 8 ? ELFCLASS64 : ELFCLASS32;
-  constexpr uint16_t kOne = 1;
   unsigned char is_little = 0;
   std::memcpy(&is_little, &kOne, 1);
   return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
@@ -166,7 +169,6 @@ bool IsOfTag(char letter) {
 
 // What is in the code itself, exported or not.
 void ReadTexts(ElfFile* file, ElfLook* look) {
-  constexpr size_t kOverlap = 128;
   file->ForEachPiece(kOverlap, [look](const std::string& piece) {
     look->has_rocksdb |= piece.find(kTicker) != std::string::npos;
     const size_t at = piece.find(kTagName);

@@ -87,7 +87,8 @@ void LookAtObject(const std::string& root, const std::string& path,
   found.path = path;
   found.version = VersionOfLibrary(root + path);
   found.is_library = !found.version.empty();
-  if (found.version.empty() && look.rocksdb_tag.rfind("v", 0) == 0) {
+  if (found.version.empty() && !look.rocksdb_tag.empty() &&
+      look.rocksdb_tag.front() == 'v') {
     found.version = look.rocksdb_tag.substr(1);
   }
   found.is_exported = look.exports_rocksdb;
@@ -288,7 +289,7 @@ std::string FindProgram(const std::string& name) {
   const char* const path = std::getenv("PATH");
   std::istringstream folders(path != nullptr ? path : "/usr/bin:/bin");
   for (std::string folder; std::getline(folders, folder, ':');) {
-    const std::string whole = (folder.empty() ? "." : folder) + "/" + name;
+    std::string whole = (folder.empty() ? "." : folder) + "/" + name;
     std::error_code error;
     if (::access(whole.c_str(), X_OK) == 0 &&
         files::is_regular_file(whole, error)) {
