@@ -10,7 +10,6 @@ namespace uringfs {
 namespace {
 
 constexpr char kEndMayBeTorn[] = "uringfs.end_may_be_torn";
-constexpr char kMayBeAhead[] = "uringfs.may_be_ahead";
 constexpr char kDirect[] = "uringfs.direct";
 
 bool EndsWith(const std::string& text, const std::string& end) {
@@ -35,14 +34,6 @@ void MarkEndMayBeTorn(rdb::FileOptions* options) {
 
 bool EndMayBeTorn(const rdb::FileOptions& options) {
   return options.io_options.property_bag.count(kEndMayBeTorn) > 0;
-}
-
-void MarkMayBeAhead(rdb::FileOptions* options) {
-  options->io_options.property_bag[kMayBeAhead] = "1";
-}
-
-bool MayBeAhead(const rdb::FileOptions& options) {
-  return options.io_options.property_bag.count(kMayBeAhead) > 0;
 }
 
 void MarkDirect(rdb::FileOptions* options) {

@@ -35,11 +35,6 @@ FileKind Classify(const std::string& path, const rdb::FileOptions& options);
 void MarkEndMayBeTorn(rdb::FileOptions* options);
 bool EndMayBeTorn(const rdb::FileOptions& options);
 
-// Marks options of a WAL that RocksDB may make long before it needs it
-// (async_wal_precreate), and asks for the mark.
-void MarkMayBeAhead(rdb::FileOptions* options);
-bool MayBeAhead(const rdb::FileOptions& options);
-
 // Marks options of a table or blob file that RocksDB wants to be written
 // directly, and asks for the mark.
 void MarkDirect(rdb::FileOptions* options);

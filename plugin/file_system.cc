@@ -349,11 +349,6 @@ rdb::FileOptions UringFileSystem::OptimizeForLogWrite(
       db_options.recycle_log_file_num == 0) {
     MarkEndMayBeTorn(&optimized);
   }
-#if URINGFS_ROCKSDB_GE(11, 3)
-  if (db_options.async_wal_precreate) {
-    MarkMayBeAhead(&optimized);
-  }
-#endif
   return optimized;
 }
 

@@ -86,9 +86,10 @@ rdb::IOStatus UringFileSystem::NewBaseFile(
 
 namespace {
 
-// RocksDB goes on to the WAL at `path`. If that reached the disk before the end
-// of the last, who sees only the files would find a gap between them. From here
-// on the old ones go to their files at each flush.
+// RocksDB goes on to the WAL at `path`: not when it makes that, it may do so
+// ahead of time, and with manual_wal_flush it writes some more to the last one
+// then. If the new one reached the disk before the end of the last, who sees
+// only the files would find a gap between them.
 void LeaveEarlierWals(const std::string& path, DatabaseLogs* logs) {
   std::string reason;
   const Status left =
@@ -149,9 +150,6 @@ rdb::IOStatus UringFileSystem::NewWritableFile(
     wal_dirs_.MakesWalOrUnlocks();
     // What others left in its directory is recovered first.
     rdb::IOStatus status = side_files_.SweepOnce(path);
-    if (status.ok() && !MayBeAhead(options)) {
-      LeaveEarlierWals(path, logs_.get());
-    }
     return status.ok() ? NewLog(path, kind, options, log_options, {}, result)
                        : status;
   }
@@ -187,13 +185,9 @@ rdb::IOStatus UringFileSystem::NewLog(
   }
   UringWritableFile::Hooks hooks;
   if (kind == FileKind::kWal) {
-    hooks.before_first = [logs = logs_, path, live = live.get(),
-                          is_ahead =
-                              MayBeAhead(options)](std::string_view first) {
-      if (is_ahead) {
-        // Its predecessor goes on until then.
-        LeaveEarlierWals(path, logs.get());
-      }
+    hooks.before_first = [logs = logs_, path,
+                          live = live.get()](std::string_view first) {
+      LeaveEarlierWals(path, logs.get());
       if (!MayBeginWal(first)) {
         // Encrypted: what is behind its records, zeros, becomes garbage for
         // whoever decrypts it. An error is the append's.

@@ -64,10 +64,11 @@ Status WalFormat::FindEnd(const ByteSource& stream, const std::string& path,
 
 bool WalFormat::IsTear(const std::string& log_path, const RecordsEnd& end,
                        std::string* why) const {
-  if (end.data_end <= end.stopped_at) {
-    return true;  // nothing but zeros is behind it
+  if (end.data_end <= end.offset) {
+    return true;  // nothing but zeros is behind the last whole record
   }
-  if (end.data_end - end.stopped_at > max_torn_bytes_) {
+  if (end.data_end > end.stopped_at &&
+      end.data_end - end.stopped_at > max_torn_bytes_) {
     *why = "more follows than can have been on its way";
     return false;
   }

@@ -314,8 +314,14 @@ Judgement JudgeLive(const SideFacts& facts) {
 // Its owner had closed the log, whole by itself, and what is beside it now is
 // less.
 bool IsLessThanClosed(const SideFacts& facts) {
-  return facts.has_log && !facts.log_has_all &&
-         (facts.AtStake() > 0 || facts.sum == Witness::kOther);
+  if (!facts.has_log || facts.log_has_all) {
+    return false;
+  }
+  // Without a sum records tell, but not how long the last one is to be.
+  const bool looks_less = facts.sum == Witness::kUnknown && facts.has_format &&
+                          !IsSound(facts.of_log) && facts.AtStake() > 0;
+  return facts.log_bytes < facts.filled || facts.sum == Witness::kOther ||
+         looks_less;
 }
 
 Judgement JudgeIdle(const SideFacts& facts) {

@@ -8,7 +8,7 @@ export URINGFS_TEST_DIR=${URINGFS_TEST_DIR:-$PWD}
 work=$(mktemp -d "$URINGFS_TEST_DIR/uringfs_test.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
 
-for program in dpkg-deb dpkg-shlibdeps help2man db_bench; do
+for program in dpkg-deb dpkg-shlibdeps file help2man db_bench; do
   command -v "$program" >/dev/null || {
     echo "skipped: $program is not installed"
     exit 77

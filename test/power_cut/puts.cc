@@ -14,6 +14,9 @@
 // Of whoever puts and whoever checks.
 DEFINE_uint64(value_bytes, 6000, "a value has at most so many");
 DEFINE_bool(compressed_wals, false, "of RocksDB, with zstd");
+DEFINE_bool(
+    manual_wal_flush, false,
+    "what RocksDB flushes to its WALs, it flushes when its buffer is full");
 
 namespace uringfs::power_cut {
 namespace {
@@ -158,6 +161,7 @@ rocksdb::Options MakeOptions(size_t write_buffer_bytes,
   options.keep_log_file_num = 20;
   options.wal_compression =
       FLAGS_compressed_wals ? rocksdb::kZSTD : rocksdb::kNoCompression;
+  options.manual_wal_flush = FLAGS_manual_wal_flush;
   using Mode = rocksdb::WALRecoveryMode;
   if (recovery_mode == "tolerate") {
     options.wal_recovery_mode = Mode::kTolerateCorruptedTailRecords;

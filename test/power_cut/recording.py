@@ -39,6 +39,8 @@ WORKLOADS = {
              "write_buffer_bytes": 2 << 20},
     "bounded": {"sync_every": 0, "puts": 800, "within_ms": 10,
                 "write_buffer_bytes": 512 << 10},
+    "manual": {"sync_every": 9, "puts": 450, "manual_wal_flush": "true",
+               "write_buffer_bytes": 256 << 10},
     "packed": {"sync_every": 20, "puts": 450, "compressed_wals": "true"},
 }
 
@@ -100,7 +102,8 @@ class Life:
         """Of the programs that put and that check."""
         flags = {name: self.flags[name]
                  for name in ("threads", "write_buffer_bytes", "value_bytes",
-                              "compressed_wals") if name in self.flags}
+                              "compressed_wals", "manual_wal_flush")
+                 if name in self.flags}
         return [f"--{name}={value}" for name, value in flags.items()]
 
     def __str__(self):
