@@ -122,8 +122,9 @@ ENDS = ("kill", "busy", "exit", "abort", "recovery")
 # After the others nothing of the newer life is left beside its log: what was
 # put over it is what there is.
 WITH_SIDE_FILE_LEFT = ("kill", "busy", "abort")
-# Half of the puts come behind what was done to the open database. Else its log
-# is perhaps no longer than it was then, and nobody can tell.
+# Half of the puts come behind what was done to the open database, more than the
+# ring has room for. Else its log is perhaps no longer than it was then, and
+# nobody can tell.
 LATER = ("kill", "abort")
 # RepairDB takes the same table twice, of which somebody left one.
 NOT_REPAIR = ("write", "ro", "secondary", "recover", "checkpoint")
@@ -241,11 +242,11 @@ CHANGES = {
     "stale-put": Change(
         "an older side file put in its place",
         'old_sides "$D"', live="keep_sides", expected=OR_ERROR,
-        events=LATER, sizes=WITH_SIDE_FILE),
+        events=LATER, sizes=("turns",)),
     "cp-u": Change(
         "cp -a of the open database, then cp -au, the copy is opened",
         f'{NEW}cp -au "$D/." "$O"', live='cp -a "$D" "$P/new"',
-        expected=OR_ERROR, events=LATER, sizes=WITH_SIDE_FILE),
+        expected=OR_ERROR, events=LATER, sizes=("turns",)),
     "cp-mixed": Change(
         "the log of an earlier copy beside the side file",
         f'{NEW}cp -a "$D" "$O"; cp -a "$D.half"/*.log "$O"',
