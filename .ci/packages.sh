@@ -5,8 +5,8 @@
 uringfs_build_packages=(g++ cmake ninja-build pkg-config liburing-dev
   librocksdb-dev rocksdb-tools libgtest-dev libgmock-dev libgflags-dev
   libbenchmark-dev nlohmann-json3-dev ccache strace e2fsprogs mount util-linux
-  libfuse3-dev xfsprogs python3 dpkg-dev
-  file help2man)
+  libfuse3-dev xfsprogs python3 dpkg-dev file
+  help2man)
 uringfs_check_packages=(clang clang-tidy clang-format libclang-rt-14-dev
   chromium)
 

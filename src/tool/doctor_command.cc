@@ -155,12 +155,14 @@ void AddTo(JsonArray* array, const Patient& patient) {
                    .Add("uringfs", database.by_uringfs)
                    .Add("files", FilesOf(database)));
   }
-  for (const std::string& advice : Advice(patient)) {
-    array->Add(JsonObject().Add("kind", "advice").Add("text", advice));
-  }
-  for (const std::string& note : patient.notes) {
-    array->Add(JsonObject().Add("kind", "note").Add("text", note));
-  }
+  const auto add_texts = [array](const char* kind,
+                                 const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) {
+      array->Add(JsonObject().Add("kind", kind).Add("text", text));
+    }
+  };
+  add_texts("advice", Advice(patient));
+  add_texts("note", patient.notes);
 }
 
 }  // namespace

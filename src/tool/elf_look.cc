@@ -124,8 +124,6 @@ void ReadDynamic(const Section& section, const std::string& names,
        file->ReadArray<Dynamic>(section.sh_offset, section.sh_size)) {
     if (entry.d_tag == DT_NEEDED) {
       look->needed.push_back(TextAt(names, entry.d_un.d_val));
-    } else if (entry.d_tag == DT_SONAME) {
-      look->soname = TextAt(names, entry.d_un.d_val);
     } else if (entry.d_tag == DT_NULL) {
       break;
     }

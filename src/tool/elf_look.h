@@ -17,7 +17,6 @@ struct ElfLook {
   std::string script;       // what runs it, if it is a script
   std::string interpreter;  // its dynamic loader; empty: it has none
   bool is_program = false;  // and no object that others load
-  std::string soname;
   std::vector<std::string> needed;
 
   bool has_rocksdb = false;      // its code is in it

@@ -10,12 +10,11 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include "src/tool/elf_look.h"
 #include "src/tool/loader_list.h"
@@ -70,15 +69,8 @@ std::string WhyNoUring() {
 // ---- objects
 
 // `root`: in front of paths of another root directory.
-void LookAtObject(const std::string& root, const std::string& path,
-                  Patient* patient) {
-  ElfLook look;
-  const int error = LookAtElf(root + path, &look);
-  if (error != 0) {
-    patient->notes.push_back(path + ": " +
-                             std::generic_category().message(error));
-    return;
-  }
+void Add(const ElfLook& look, const std::string& root, const std::string& path,
+         Patient* patient) {
   patient->switches_own_uring_on |= look.enables_own_uring;
   if (!look.has_rocksdb) {
     return;
@@ -94,6 +86,20 @@ void LookAtObject(const std::string& root, const std::string& path,
   found.is_exported = look.exports_rocksdb;
   found.has_own_uring = look.has_own_uring;
   patient->rocksdbs.push_back(found);
+}
+
+// What was seen of it; nothing if it cannot be read.
+ElfLook LookAtObject(const std::string& root, const std::string& path,
+                     Patient* patient) {
+  ElfLook look;
+  const int error = LookAtElf(root + path, &look);
+  if (error == 0) {
+    Add(look, root, path, patient);
+  } else {
+    patient->notes.push_back(path + ": " +
+                             std::generic_category().message(error));
+  }
+  return look;
 }
 
 // ---- what is installed here
@@ -259,13 +265,15 @@ int ExamineProcess(pid_t pid, Patient* patient, std::string* complaint) {
   patient->program = process.program;
   patient->default_variable = process.default_variable;
   patient->has_uring = process.has_uring;
+  ElfLook program;
   for (const std::string& path : process.objects) {
     if (NameOf(path) == kPreloadName) {
       patient->has_preload = true;
     } else if (NameOf(path) == kModuleName) {
       patient->module = path;
     } else {
-      LookAtObject(process.root, path, patient);
+      ElfLook look = LookAtObject(process.root, path, patient);
+      program = path == process.program ? std::move(look) : program;
     }
   }
   FindDatabases(process, patient);
@@ -275,8 +283,6 @@ int ExamineProcess(pid_t pid, Patient* patient, std::string* complaint) {
       rocksdb.version = patient->databases.front().version;
     }
   }
-  ElfLook program;
-  (void)LookAtElf(process.root + process.program, &program);
   patient->why_not = WhyNot(program, *patient);
   return 0;
 }
@@ -322,7 +328,7 @@ int ExamineProgram(const std::string& name, Patient* patient,
   }
   patient->name = path;
   patient->program = path;
-  LookAtObject("", path, patient);
+  Add(program, "", path, patient);
   std::vector<std::string> objects;
   std::vector<std::string> missing;
   if (!program.interpreter.empty() &&
@@ -335,7 +341,7 @@ int ExamineProgram(const std::string& name, Patient* patient,
                              Joined(program.needed));
   }
   for (const std::string& object : objects) {
-    LookAtObject("", object, patient);
+    (void)LookAtObject("", object, patient);
   }
   for (const std::string& object : missing) {
     patient->notes.push_back("it needs " + object + ", which is not found");

@@ -10,7 +10,6 @@
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
 #include <sstream>
 #include <system_error>
 
@@ -63,14 +62,10 @@ void ReadMaps(const std::string& text, ProcessLook* look) {
 
 void ReadEnvironment(const std::string& text, ProcessLook* look) {
   std::istringstream entries(text);
-  const std::map<std::string, std::string*> wanted = {
-      {"LD_PRELOAD", &look->preload},
-      {"URINGFS_DEFAULT", &look->default_variable}};
+  const std::string name = "URINGFS_DEFAULT=";
   for (std::string entry; std::getline(entries, entry, '\0');) {
-    const size_t at = entry.find('=');
-    const auto found = wanted.find(entry.substr(0, at));
-    if (found != wanted.end() && at != std::string::npos) {
-      *found->second = entry.substr(at + 1);
+    if (entry.rfind(name, 0) == 0) {
+      look->default_variable = entry.substr(name.size());
     }
   }
 }

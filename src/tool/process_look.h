@@ -25,7 +25,6 @@ struct ProcessLook {
   std::string program;               // path
   std::vector<std::string> objects;  // paths, of what it has loaded
   std::set<std::string> mapped;      // paths of all files in its memory
-  std::string preload;               // its LD_PRELOAD
   std::string default_variable;      // its URINGFS_DEFAULT
   std::vector<OpenFile> files;
   bool has_uring = false;  // an io_uring is open

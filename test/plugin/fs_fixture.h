@@ -14,10 +14,10 @@
 #include <string>
 
 #include "test/plugin/file_systems.h"
+#include "test/rocksdb_wal/wal_writer.h"
 #include "test/support/temp_dir.h"
 
 #include "gtest/gtest.h"
-#include "uringfs/internal/crc32c.h"
 
 namespace uringfs::test {
 
@@ -122,24 +122,8 @@ class FsFixture : public ::testing::TestWithParam<const char*> {
   const rocksdb::IOOptions io_;
 };
 
-// Bytes no two stretches of which are alike, so that a shift is seen.
-// The fragment that a WAL may begin with: a checksum, masked as RocksDB does,
-// in front of a length, a type and five bytes.
-inline void BeginAsWal(std::string* text) {
-  constexpr size_t kFragmentBytes = 12;
-  if (text->size() < kFragmentBytes) {
-    return;
-  }
-  (*text)[4] = 5;
-  (*text)[5] = 0;
-  (*text)[6] = 1;
-  const uint32_t crc = Crc32c(text->data() + 6, kFragmentBytes - 6);
-  const uint32_t masked = ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
-  std::memcpy(text->data(), &masked, sizeof(masked));
-}
-
-// Bytes of which each pattern of that seed has the same, if it is long enough
-// to begin as a WAL.
+// Bytes no two stretches of which are alike, so that a shift is seen. If it is
+// long enough it begins as a WAL; else somebody seems to encrypt it.
 inline std::string Pattern(size_t bytes, uint64_t seed = 1) {
   std::string text(bytes, '\0');
   uint64_t state = seed;
@@ -147,7 +131,10 @@ inline std::string Pattern(size_t bytes, uint64_t seed = 1) {
     state = state * 6364136223846793005ull + 1442695040888963407ull;
     text[i] = static_cast<char>(state >> 56);
   }
-  BeginAsWal(&text);
+  const std::string begin = WalWriter().Add(text.substr(0, 5)).bytes();
+  if (bytes >= begin.size()) {
+    text.replace(0, begin.size(), begin);
+  }
   return text;
 }
 

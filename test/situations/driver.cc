@@ -42,7 +42,8 @@ constexpr char kHelp[] = R"(usage: driver COMMAND DIRECTORY [NAME=VALUE...]
               by full=log|flush, deletes FILE and goes on when RocksDB has
               recovered, with keys=N more. flush=1: flushes the memtable
               after the last one. Ends by end=kill|busy|exit|abort|close;
-              busy: killed while it puts.
+              busy: killed while it puts. gaps=1: behind each put something
+              is deleted without the log. limit=BYTES: no file gets longer.
   count, ro   opens for write, or read-only, and counts; end=delete: is killed
               when it would delete its first log
   secondary   opens as a secondary, with its own files in to=DIRECTORY
@@ -51,8 +52,6 @@ constexpr char kHelp[] = R"(usage: driver COMMAND DIRECTORY [NAME=VALUE...]
   restore     the newest backup in from=DIRECTORY; logs that are there stay
   shutdown    shuts the file system of DIRECTORY down; flags=N as in the kernel
 
-              gaps=1: behind each put something is deleted without the log.
-              limit=BYTES: no file gets longer.
 Of all, wal_dir=DIRECTORY, write_buffer=BYTES for many small memtables,
 mode=tolerate|absolute|skip, by which logs are recovered, encrypt=1,
 and uringfs=OPTIONS.
