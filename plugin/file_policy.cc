@@ -69,6 +69,12 @@ std::string LogOfSideFile(const std::string& path) {
   return path.substr(0, path.find_last_of('.'));
 }
 
+bool IsManifest(const std::string& path, const rdb::FileOptions& options) {
+  const std::string name = path.substr(path.find_last_of('/') + 1);
+  return options.io_options.type == rdb::IOType::kManifest ||
+         name.rfind("MANIFEST-", 0) == 0;
+}
+
 bool IsCurrentName(const std::string& path) {
   return path.substr(path.find_last_of('/') + 1) == "CURRENT";
 }

@@ -55,6 +55,9 @@ bool IsSideFileOfWal(const std::string& path);
 // The path of the log of such a one.
 std::string LogOfSideFile(const std::string& path);
 
+// By the tag, else by the name, `MANIFEST-NNNNNN`: see Classify.
+bool IsManifest(const std::string& path, const rdb::FileOptions& options);
+
 // `CURRENT`, which RocksDB reads first when it opens a database.
 bool IsCurrentName(const std::string& path);
 

@@ -284,7 +284,7 @@ rdb::IOStatus UringFileSystem::ReopenWritableFile(
   status = target()->ReopenWritableFile(path, options, result, dbg);
   if (status.ok()) {
     auto file = std::make_unique<BaseFile>(std::move(*result), options);
-    if (options.io_options.type == rdb::IOType::kManifest) {
+    if (IsManifest(path, options)) {
       file->IsManifestOf(stats_);
     }
     *result = std::move(file);

@@ -71,7 +71,7 @@ rdb::IOStatus UringFileSystem::NewBaseFile(
   rdb::IOStatus status = target()->NewWritableFile(path, options, &made, dbg);
   if (status.ok()) {
     auto file = std::make_unique<BaseFile>(std::move(made), options);
-    if (options.io_options.type == rdb::IOType::kManifest) {
+    if (IsManifest(path, options)) {
       file->IsManifestOf(stats_);
     } else if (Classify(path, options) == FileKind::kData) {
       file->IsDataOf(stats_);

@@ -61,6 +61,9 @@ struct RecordsEnd {
   bool has_numbers = false;
   uint64_t first_number = 0;
   uint64_t last_number = 0;
+  // End of the last record up to which each number follows from the one before
+  // it. Behind that there may be one of another time.
+  uint64_t in_order = 0;
 };
 
 class LogFormat {

@@ -57,8 +57,10 @@ struct SideFileInfo {
   // that cannot be told.
   uint64_t at_stake = 0;
   bool knows_stake = true;
-  // kUnusable: how many of them `accept` would take.
+  // kUnusable: how many of them `accept` would take, and whether the others are
+  // all that would be missing.
   uint64_t acceptable = 0;
+  bool knows_rest = false;
   // Of a side file whose header makes sense:
   uint32_t owner_pid = 0;
   bool owner_is_alive = false;
@@ -83,7 +85,7 @@ enum class RecoveryOutcome : uint8_t {
   kRemoved,    // nothing of it was needed: removed, the log is untouched
   kCut,        // the file system went down: the log's torn end is cut off
   kUnusable,   // nothing was changed; see `message`
-  kAccepted,   // what fits was moved into the log; a copy is kept
+  kAccepted,   // what fits was moved into the log; copies of both are kept
   kDiscarded,  // the log is untouched; a copy is kept
   kBusy,       // somebody has held the log for longer than the wait
 };
@@ -98,6 +100,7 @@ struct RecoveryReport {
   uint64_t cut_bytes = 0;        // bytes, zeros too, of a torn end
   uint64_t lost_bytes = 0;       // of those acknowledged, by choice
   std::string kept_path;         // where the copy is, if one was kept
+  std::string kept_log_path;     // kAccepted: that of the log as it was
   bool is_own = false;           // kBusy: it is this process that has the log
 };
 

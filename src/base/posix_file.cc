@@ -42,15 +42,15 @@ PosixFile& PosixFile::operator=(PosixFile&& other) noexcept {
   return *this;
 }
 
-int PosixFile::Open(const std::string& path, int flags) {
+int PosixFile::Open(const std::string& path, int flags, mode_t mode) {
   const int always = flags | O_CLOEXEC | O_NOCTTY;
-  int fd =
-      Uninterrupted([&] { return ::open(path.c_str(), always | O_NONBLOCK); });
+  int fd = Uninterrupted(
+      [&] { return ::open(path.c_str(), always | O_NONBLOCK, mode); });
   struct stat stat = {};
   if (fd < 0 && errno == EWOULDBLOCK && ::lstat(path.c_str(), &stat) == 0 &&
       S_ISREG(stat.st_mode)) {
     // Somebody has a lease on it: the kernel waits until he gives it up.
-    fd = Uninterrupted([&] { return ::open(path.c_str(), always); });
+    fd = Uninterrupted([&] { return ::open(path.c_str(), always, mode); });
   }
   if (fd < 0) {
     return errno;

@@ -43,8 +43,8 @@ class PosixFile final : public ByteSource {
   PosixFile(PosixFile&& other) noexcept;
   PosixFile& operator=(PosixFile&& other) noexcept;
 
-  // Never blocks, whatever `path` turns out to be.
-  int Open(const std::string& path, int flags);
+  // Never blocks, whatever `path` turns out to be. `mode`: of one that is made.
+  int Open(const std::string& path, int flags, mode_t mode = 0);
   int Stat(struct stat* out) const;
   // *got is less than `bytes` only at the end of the file.
   int ReadAt(uint64_t offset, size_t bytes, char* out,

@@ -92,7 +92,12 @@ bool LogEngine::OwesOrder() {
 void LogEngine::CloseSide(Flusher* flusher, uint64_t end, bool is_whole) {
   if (side_ != nullptr) {
     flusher->SetSide(nullptr);
-    side_->CutFilled(state_.abandoned());
+    // Damaged bytes were promised all the same: whoever opens the log next is
+    // to be told.
+    const bool is_corrupt = flusher->corrupt_from() != UINT64_MAX;
+    if (!is_corrupt) {
+      side_->CutFilled(state_.abandoned());
+    }
     if ((is_whole && end >= side_->filled()) || !device_->HasName()) {
       side_->Disarm();
     }

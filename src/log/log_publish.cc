@@ -55,13 +55,14 @@ bool LogEngine::TryPublish(uint64_t offset) {
 // REQUIRES: `offset` is reserved.
 Status LogEngine::PublishTo(uint64_t offset) {
   Backoff backoff;
-  while (!TryPublish(offset)) {
+  Status status;
+  // Of a log that has failed `offset` may lie within an append: see ClaimedEnd.
+  while ((status = state_.CheckUsable()).ok() && !TryPublish(offset)) {
     // Nothing is held that a writer could need.
-    Status status = state_.CheckUsable();
-    if (!status.ok()) {
-      return status;
-    }
     backoff.Pause();
+  }
+  if (!status.ok()) {
+    return status;
   }
   if (drainer_ != nullptr) {
     drainer_->WakeIfAsleep();

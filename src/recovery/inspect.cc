@@ -46,6 +46,7 @@ void Describe(const SideLook& look, SideFileInfo* info) {
   info->filled = side.words.filled;
   info->ring_bytes = SideRingBytes(side.header);
   info->acceptable = look.judgement.acceptable;
+  info->knows_rest = look.judgement.knows_rest;
 }
 
 }  // namespace

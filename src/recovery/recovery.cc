@@ -70,6 +70,31 @@ Status CutDurably(const std::string& log_path, const PosixFile& log,
              : Status::FromErrno(error, "recover: cut and fsync", log_path);
 }
 
+// A copy of the log under a name of its own, durable but for that.
+Status KeepLog(const std::string& log_path, const SideLook& look,
+               std::string* kept) {
+  PosixFile copy;
+  int error = EEXIST;
+  for (int i = 1; i <= kMaxKept && error == EEXIST; ++i) {
+    *kept = log_path + ".kept" + std::to_string(i);
+    error = copy.Open(*kept, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+                      look.side.log.st_mode & 0777);
+  }
+  if (error != 0) {
+    return Status::FromErrno(error, "recover: make a copy of the log", *kept);
+  }
+  Status status = WriteAnew(*kept, look.log, copy, 0,
+                            static_cast<uint64_t>(look.side.log.st_size));
+  error = status.ok() ? copy.Sync() : 0;
+  if (error != 0) {
+    status = Status::FromErrno(error, "recover: fsync", *kept);
+  }
+  if (!status.ok()) {
+    (void)::unlink(kept->c_str());
+  }
+  return status;
+}
+
 // Whether anything but zeros is behind the first page.
 Status HasBytesInRing(const Side& side, bool* has_bytes) {
   *has_bytes = false;
@@ -203,17 +228,20 @@ class Recovery {
   Status Fence(const SideLook& look, SideLock* lock, bool* is_fenced);
   Status Act(const SideLook& look);
   Status MakeWhole(const SideLook& look);
-  // What is in the file and in the ring up to `end`, and nothing else. What the
+  // What is in the file and in the ring up to `end`; the log is to have
+  // `log_end` bytes. What the
   // owner had not seen written is written anew, from the ring if the log lacks
   // something, else from the log itself, since the ring need not have it any
   // more: an earlier recovery may have written it, and its fsync failed, after
   // which the kernel takes for written what is not.
-  Status WriteUpTo(const SideLook& look, uint64_t end);
+  Status WriteUpTo(const SideLook& look, uint64_t end, uint64_t log_end);
   Status CutTorn(const SideLook& look);
   Status Remove(const SideLook& look);
   // Of one that nobody needs any more. What is nowhere else is kept.
   Status Drop(const SideLook& look);
   Status Choose(const SideLook& look);
+  // Moves what fits into the log.
+  Status Accept(const SideLook& look);
   std::string Kept() const;  // words for a copy that was kept
   Status Report(RecoveryOutcome outcome, const std::string& message);
   Status ReportBusy(const Side& side);
@@ -288,7 +316,8 @@ Status Recovery::Act(const SideLook& look) {
   return Choose(look);
 }
 
-Status Recovery::WriteUpTo(const SideLook& look, uint64_t end) {
+Status Recovery::WriteUpTo(const SideLook& look, uint64_t end,
+                           uint64_t log_end) {
   PosixFile log;
   const int error = log.Open(log_path_, O_RDWR | O_NOFOLLOW);
   if (error != 0) {
@@ -302,11 +331,12 @@ Status Recovery::WriteUpTo(const SideLook& look, uint64_t end) {
   Status status = WriteAnew(log_path_, source, log,
                             std::min({words.written, words.filled, end}),
                             std::min(words.filled, end));
-  return status.ok() ? CutDurably(log_path_, log, end) : status;
+  return status.ok() ? CutDurably(log_path_, log, log_end) : status;
 }
 
 Status Recovery::MakeWhole(const SideLook& look) {
-  Status status = WriteUpTo(look, look.judgement.end);
+  const uint64_t end = look.judgement.end;
+  Status status = WriteUpTo(look, end, end);
   if (status.ok()) {
     status = Drop(look);
   }
@@ -397,12 +427,11 @@ Status Recovery::Choose(const SideLook& look) {
   const bool accepts = options_.unusable == Unusable::kAccept;
   const bool has_more =
       accepts && look.side.has_log && judgement.acceptable > 0;
+  const bool knows_lost =
+      has_more ? judgement.knows_rest : judgement.knows_stake;
   Status status;
   if (has_more) {
-    report_->recovered_bytes = judgement.acceptable;
-    report_->lost_bytes -=
-        std::min(report_->lost_bytes, report_->recovered_bytes);
-    status = WriteUpTo(look, judgement.end);
+    status = Accept(look);
   }
   if (status.ok()) {
     status = SetSideAside(look.side, &report_->kept_path);
@@ -414,13 +443,29 @@ Status Recovery::Choose(const SideLook& look) {
       accepts ? RecoveryOutcome::kAccepted : RecoveryOutcome::kDiscarded,
       "by choice, " + std::to_string(report_->recovered_bytes) +
           " bytes were moved into the log, and " +
-          (judgement.knows_stake ? std::to_string(report_->lost_bytes)
-                                 : "an unknown number of") +
+          (knows_lost ? std::to_string(report_->lost_bytes)
+                      : "an unknown number of") +
           " acknowledged bytes are not in it. What it was refused for: " +
           judgement.reason + ". The side file is kept as " +
           report_->kept_path +
-          "; give it its name back to choose again, before the database is "
-          "opened");
+          (has_more ? ", the log as it was as " + report_->kept_log_path +
+                          "; give both their names back"
+                    : "; give it its name back") +
+          " to choose again, before the database is opened");
+}
+
+Status Recovery::Accept(const SideLook& look) {
+  const Judgement& judgement = look.judgement;
+  Status status = KeepLog(log_path_, look, &report_->kept_log_path);
+  if (status.ok()) {
+    report_->recovered_bytes = judgement.acceptable;
+    report_->lost_bytes -=
+        std::min(report_->lost_bytes, report_->recovered_bytes);
+    // What it has behind that is its reader's to judge.
+    status = WriteUpTo(look, judgement.end,
+                       std::max(judgement.end, look.of_log.data_end));
+  }
+  return status;
 }
 
 Status Recovery::Report(RecoveryOutcome outcome, const std::string& message) {

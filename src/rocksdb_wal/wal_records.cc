@@ -187,22 +187,25 @@ Look Block::LookAt(uint32_t at, bool is_recyclable, Fragment* fragment) const {
   return MaskedCrc(crc) == Load32(header) ? Look::kWhole : bad;
 }
 
-// The number of a record: RocksDB's write batches begin with a sequence number.
-class NumberOfRecord {
+// What a record begins with: RocksDB's write batches have a sequence number and
+// a count there.
+class BatchHead {
  public:
   void Begin() { bytes_ = 0; }
   void Add(const char* data, size_t bytes) {
-    for (; bytes > 0 && bytes_ < sizeof(value_); --bytes) {
-      const auto byte = static_cast<unsigned char>(*data++);
-      value_ = (bytes_ == 0 ? 0 : value_) | uint64_t{byte} << (8 * bytes_);
-      ++bytes_;
-    }
+    const size_t wanted = std::min(bytes, sizeof(data_) - bytes_);
+    std::memcpy(data_ + bytes_, data, wanted);
+    bytes_ += wanted;
   }
-  bool is_known() const { return bytes_ == sizeof(value_); }
-  uint64_t value() const { return value_; }
+  bool has_number() const { return bytes_ >= kBatchCountAt; }
+  bool has_count() const { return bytes_ == sizeof(data_); }
+  uint64_t number() const {
+    return Load32(data_) | uint64_t{Load32(data_ + 4)} << 32;
+  }
+  uint64_t count() const { return Load32(data_ + kBatchCountAt); }
 
  private:
-  uint64_t value_ = 0;
+  char data_[kBatchHeaderBytes] = {};
   size_t bytes_ = 0;
 };
 
@@ -221,6 +224,7 @@ class Walk {
   // Returns whether the fragment follows the one before it.
   bool Add(const Fragment& fragment, uint64_t end);
   void Note(const Fragment& fragment, const Block& block);
+  void NoteNumber();
   bool Stop(EndKind kind, std::string reason) {
     end_->kind = kind;
     end_->reason = std::move(reason);
@@ -233,9 +237,11 @@ class Walk {
   bool is_recyclable_ = false;
   bool is_within_ = false;  // a record whose last fragment is still to come
   bool is_compressed_ = false;
-  NumberOfRecord number_;
-  bool is_alien_ = false;  // it begins as no log does
-  uint64_t bad_end_ = 0;   // of the fragment at which the walk ended
+  BatchHead head_;
+  bool is_in_order_ = true;
+  uint64_t last_count_ = UINT64_MAX;  // there is no record in front
+  bool is_alien_ = false;             // it begins as no log does
+  uint64_t bad_end_ = 0;              // of the fragment at which the walk ended
 };
 
 bool IsFirst(uint8_t type) {
@@ -279,24 +285,39 @@ bool Walk::Add(const Fragment& fragment, uint64_t end) {
 void Walk::Note(const Fragment& fragment, const Block& block) {
   is_compressed_ = is_compressed_ || fragment.type == kSetCompression;
   end_->has_records = end_->has_records || IsOfRecord(fragment.type);
-  if (!IsOfRecord(fragment.type) || is_compressed_) {
-    return;
+  if (IsOfRecord(fragment.type)) {
+    if (IsFirst(fragment.type)) {
+      head_.Begin();
+    }
+    size_t bytes = 0;
+    const char* const payload = block.PayloadOf(fragment, &bytes);
+    head_.Add(payload, bytes);
+    NoteNumber();
   }
-  if (IsFirst(fragment.type)) {
-    number_.Begin();
+  if (!is_within_ && is_in_order_) {
+    end_->in_order = end_->offset;
   }
-  size_t bytes = 0;
-  const char* const payload = block.PayloadOf(fragment, &bytes);
-  number_.Add(payload, bytes);
-  if (!number_.is_known()) {
-    return;
-  }
-  if (!end_->has_numbers) {
+}
+
+void Walk::NoteNumber() {
+  const bool has_number = head_.has_number() && !is_compressed_;
+  const uint64_t number = head_.number();
+  if (has_number && !end_->has_numbers) {
     end_->has_numbers = true;
-    end_->first_number = number_.value();
+    end_->first_number = number;
   }
-  if (!is_within_) {
-    end_->last_number = number_.value();
+  if (is_within_) {
+    return;
+  }
+  // What is only prepared has a number that the next one may have too.
+  const bool follows = has_number && head_.has_count() &&
+                       (last_count_ == UINT64_MAX ||
+                        (number >= end_->last_number &&
+                         number - end_->last_number <= last_count_));
+  is_in_order_ = is_in_order_ && follows;
+  last_count_ = head_.count();
+  if (has_number) {
+    end_->last_number = number;
   }
 }
 

@@ -49,7 +49,12 @@ uint64_t JoinedEnd(const SideFacts& facts) {
     return facts.LogEnd();
   }
   if (facts.has_format) {
-    return std::max(facts.of_both.offset, facts.LogEnd());
+    // A ring of another time may fit by chance, its records do.
+    const uint64_t joined =
+        facts.sum == Witness::kSame
+            ? facts.of_both.offset
+            : std::min(facts.of_both.offset, facts.of_both.in_order);
+    return std::max(joined, facts.LogEnd());
   }
   return facts.sum == Witness::kOther || facts.goes_on ? facts.LogEnd()
                                                        : facts.filled;
@@ -59,6 +64,7 @@ Judgement Unusable(const SideFacts& facts, std::string reason) {
   Judgement judgement = Say(SideVerdict::kUnusable, std::move(reason));
   judgement.knows_stake = facts.content == SideContent::kLive;
   judgement.at_stake = facts.AtStake();
+  judgement.knows_rest = judgement.knows_stake && facts.sum == Witness::kSame;
   // Where RocksDB would not read them nothing is gained.
   judgement.end = facts.went_on_without ? facts.LogEnd() : JoinedEnd(facts);
   judgement.acceptable = BytesFrom(facts.LogEnd(), judgement.end);
@@ -69,6 +75,7 @@ Judgement Unusable(const SideFacts& facts, std::string reason) {
 Judgement UnusableForUnknown(const SideFacts& facts, std::string reason) {
   Judgement judgement = Unusable(facts, std::move(reason));
   judgement.knows_stake = false;
+  judgement.knows_rest = false;
   return judgement;
 }
 
@@ -132,7 +139,8 @@ Judgement JudgeWithoutLog(const SideFacts& facts) {
       facts, "its log, of " + std::to_string(facts.filled) +
                  " bytes, is gone: " +
                  (facts.is_wanted
-                      ? "the database still needs it; put it back"
+                      ? "the database may still need it; put it back. If an "
+                        "older backup was restored here it is not that one's"
                       : "somebody has moved it, in which case put it back; or "
                         "the database was opened or destroyed without uringfs, "
                         "which deletes it"));
@@ -211,7 +219,9 @@ Judgement JudgeLongLog(const SideFacts& facts) {
         "the log goes on, for " +
             std::to_string(BytesFrom(facts.filled, facts.log_bytes)) +
             " bytes, behind all that it knows of: it is an older one that was "
-            "put in this place, or the two were copied at different times");
+            "put in this place, or the two were copied at different times (if "
+            "the database was closed before the log was copied, the log is "
+            "whole)");
   }
   if (is_proven && (!MayHaveLost(facts) || IsToBeCut(facts))) {
     return Whole(facts, EndOfLongLog(facts));

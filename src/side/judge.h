@@ -100,6 +100,9 @@ struct Judgement {
   // kUnusable: bytes that the log would gain if the side file were believed.
   uint64_t acceptable = 0;
   bool knows_stake = true;  // false: nothing of the side file can be read
+  // kUnusable: whether no more than at_stake - acceptable would be missing
+  // then.
+  bool knows_rest = false;
   // kOlder: it was this log's, so that the log's own end may be torn.
   bool may_be_torn = false;
 };

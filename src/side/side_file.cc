@@ -84,9 +84,13 @@ SideFile::SideFile(int fd, std::string path, const LogOptions& options)
 
 SideFile::~SideFile() {
   if (memory_ != nullptr) {
-    ::munmap(memory_, kSideRingOffset + size_t{buffer_bytes_} * buffers_count_);
+    ::munmap(memory_, MappedBytes());
   }
   ::close(fd_);
+}
+
+size_t SideFile::MappedBytes() const {
+  return kSideRingOffset + size_t{buffer_bytes_} * buffers_count_;
 }
 
 std::string SideFile::Refusal(const std::string& directory) {
@@ -149,7 +153,7 @@ Status SideFile::Allocate() {
   if (!IsFit(file_system) || HasCow(fd_)) {
     return Status::NotSupported(kUnfitReason);
   }
-  const size_t bytes = kSideRingOffset + size_t{buffer_bytes_} * buffers_count_;
+  const size_t bytes = MappedBytes();
   if (!MayBecome(fd_, bytes)) {
     return Status::FromErrno(EFBIG, "allocate the side file", path_);
   }
@@ -206,7 +210,14 @@ std::atomic<uint64_t>* SideFile::Word(size_t at) const {
   return reinterpret_cast<std::atomic<uint64_t>*>(memory_ + at);
 }
 
-void SideFile::Touch() const { (void)::futimens(fd_, nullptr); }
+void SideFile::Touch() {
+  tail_bytes_ = (tail_bytes_ + 1) % kSideTailLimit;
+  const size_t bytes = MappedBytes() + tail_bytes_;
+  if (!MayBecome(fd_, bytes) ||
+      ::ftruncate(fd_, static_cast<off_t>(bytes)) != 0) {
+    (void)::futimens(fd_, nullptr);
+  }
+}
 
 char* SideFile::ring() const { return memory_ + kSideRingOffset; }
 

@@ -93,9 +93,11 @@ class SideFile {
   void CutFilled(uint64_t end);
   uint64_t filled() const;
   uint64_t written() const;
-  // Stores do not change the times of the file. Whoever copies what has changed
-  // since the last time goes by them. Best effort.
-  void Touch() const;
+  // Stores change neither the times of the file nor its size. Whoever copies
+  // what has changed since the last time goes by them: by size and time to the
+  // second (rsync), or by time alone. Best effort. REQUIRES: one caller at a
+  // time.
+  void Touch();
 
   char* ring() const;
 
@@ -103,6 +105,7 @@ class SideFile {
   SideFile(int fd, std::string path, const LogOptions& options);
   void ShareModeOf(const std::string& log_path) const;
   Status Allocate();
+  size_t MappedBytes() const;
   SideHeader HeaderOfNoLog(dev_t device) const;
   void WriteHeader(SideHeader header);
   bool IsInPlace() const;
@@ -117,6 +120,7 @@ class SideFile {
   const uint32_t buffers_count_;
   char* memory_ = nullptr;
   bool is_armed_ = false;
+  size_t tail_bytes_ = 0;   // see kSideTailLimit
   SideHeader header_ = {};  // as it was written
 
   Mutex sum_mutex_;

@@ -42,6 +42,9 @@ inline constexpr size_t kSideWrittenAt = 1088;
 inline constexpr size_t kSideFilledAt = 1152;
 inline constexpr size_t kSideSumsAt = 1216;
 inline constexpr size_t kSideRingOffset = 4096;
+// There may be less than this behind the ring, a hole: only how much tells one
+// state of the file from another.
+inline constexpr size_t kSideTailLimit = 4096;
 
 // What log and ring have to add up to: the proof that both are as their owner
 // left them, and belong together.

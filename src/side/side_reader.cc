@@ -110,6 +110,12 @@ std::string GeometryComplaint(const SideHeader& header) {
   return fits ? "" : "its header makes no sense";
 }
 
+// Of a file of so many bytes.
+bool HasWholeRing(const SideHeader& header, uint64_t bytes) {
+  const uint64_t wanted = kSideRingOffset + SideRingBytes(header);
+  return bytes >= wanted && bytes < wanted + kSideTailLimit;
+}
+
 std::string HeaderComplaint(const SideHeader& header, uint64_t file_bytes) {
   if (std::memcmp(header.magic, kSideMagic, sizeof(kSideMagic)) != 0) {
     return "it is not a side file (magic)";
@@ -123,10 +129,11 @@ std::string HeaderComplaint(const SideHeader& header, uint64_t file_bytes) {
     return "its header is damaged (checksum)";
   }
   std::string complaint = GeometryComplaint(header);
-  const uint64_t wanted = kSideRingOffset + SideRingBytes(header);
-  if (complaint.empty() && file_bytes != wanted) {
+  if (complaint.empty() && !HasWholeRing(header, file_bytes)) {
     complaint = "it has " + std::to_string(file_bytes) +
-                " bytes and should have " + std::to_string(wanted);
+                " bytes and should have " +
+                std::to_string(kSideRingOffset + SideRingBytes(header)) +
+                ", or a few more";
   }
   if (complaint.empty() && BootId().empty()) {
     complaint =
@@ -314,8 +321,9 @@ bool ReadSideWords(const Side& side, SideWords* words) {
   // One that was removed has nothing to say: who removed it saw to it that the
   // file is whole.
   return side.file.Stat(&stat) == 0 && stat.st_nlink > 0 &&
-         stat.st_size == side.stat.st_size && ReadPage(side.file, &page) == 0 &&
-         page.state == kSideLive && IsSame(page.header, side.header) &&
+         HasWholeRing(side.header, static_cast<uint64_t>(stat.st_size)) &&
+         ReadPage(side.file, &page) == 0 && page.state == kSideLive &&
+         IsSame(page.header, side.header) &&
          WordsComplaint(side, page, words).empty();
 }
 

@@ -100,6 +100,9 @@ bool IsOwnerAlive(const SideHeader& header);
 // Removes the file, unless its name leads to another one by now.
 Status RemoveSide(const Side& side);
 
+// Names that are tried for what is kept aside.
+inline constexpr int kMaxKept = 1000;
+
 // Gives the file another name, at which nobody looks for it, and which *kept
 // tells: what it holds may be wanted again. As RemoveSide.
 Status SetSideAside(const Side& side, std::string* kept);

@@ -13,8 +13,6 @@
 namespace uringfs {
 namespace {
 
-constexpr int kMaxKept = 1000;
-
 bool IsInPlace(const Side& side) {
   struct stat there = {};
   return ::lstat(side.path.c_str(), &there) == 0 &&

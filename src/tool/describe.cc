@@ -13,11 +13,13 @@ std::string PlanOfUnusable(const SideFileInfo& info, Unusable unusable) {
   const std::string lost =
       info.knows_stake ? Bytes(info.at_stake) + " of acknowledged writes"
                        : "whatever it holds, which cannot be told";
-  const std::string rest = info.knows_stake
+  const std::string rest = info.knows_rest
                                ? Bytes(info.at_stake - info.acceptable)
                                : "an unknown number";
-  const std::string accept = "moves " + Bytes(info.acceptable) +
-                             " into the log and does without " + rest;
+  const std::string accept =
+      "moves " + Bytes(info.acceptable) + " into the log" +
+      (info.acceptable > 0 ? ", of which it keeps a copy," : "") +
+      " and does without " + rest;
   const std::string discard =
       "leaves the log as it is and does without " + lost;
   const std::string rename = " the side file and deletes nothing";
@@ -70,6 +72,7 @@ JsonObject ToJson(const SideFileInfo& info, Unusable unusable) {
       .AddNumber("bytes_at_stake", info.at_stake)
       .AddBool("knows_stake", info.knows_stake)
       .AddNumber("acceptable_bytes", info.acceptable)
+      .AddBool("knows_rest", info.knows_rest)
       .AddNumber("owner_pid", info.owner_pid)
       .AddBool("owner_is_alive", info.owner_is_alive)
       .AddNumber("written", info.written)

@@ -106,7 +106,8 @@ void Run::RecoverOne(const std::string& log) {
       .AddNumber("recovered_bytes", report.recovered_bytes)
       .AddNumber("cut_bytes", report.cut_bytes)
       .AddNumber("lost_bytes", report.lost_bytes)
-      .Add("kept_path", report.kept_path);
+      .Add("kept_path", report.kept_path)
+      .Add("kept_log_path", report.kept_log_path);
   objects_.Add(object);
   text_ += outcome + ": " + report.message + "\n";
 }

@@ -13,6 +13,13 @@ rdb::FileOptions Tagged(rdb::IOType type) {
   return options;
 }
 
+TEST(FilePolicyTest, ManifestsByTagOrName) {
+  EXPECT_TRUE(IsManifest("/db/any", Tagged(rdb::IOType::kManifest)));
+  EXPECT_TRUE(IsManifest("/db/MANIFEST-000009", Tagged(rdb::IOType::kUnknown)));
+  EXPECT_FALSE(
+      IsManifest("/MANIFEST-1/CURRENT", Tagged(rdb::IOType::kUnknown)));
+}
+
 TEST(FilePolicyTest, TheTagDecides) {
   EXPECT_EQ(Classify("/db/x", Tagged(rdb::IOType::kWAL)), FileKind::kWal);
   EXPECT_EQ(Classify("/db/x", Tagged(rdb::IOType::kData)), FileKind::kData);

@@ -25,14 +25,21 @@
 
 namespace uringfs::test {
 
+// Of a write batch of one entry.
+inline std::string BatchHead(uint64_t number) {
+  std::string head(12, '\0');
+  std::memcpy(head.data(), &number, sizeof(number));
+  head[8] = 1;
+  return head;
+}
+
 // Records of the same lengths for every `salt`, numbered from `first` on.
 inline std::string NumberedLog(char salt, uint64_t first = 1) {
   WalWriter log;
   Random lengths(17);
   for (uint64_t number = first; log.bytes().size() < 200000; ++number) {
-    std::string payload(sizeof(number), '\0');
-    std::memcpy(payload.data(), &number, sizeof(number));
-    log.Add(payload + std::string(lengths.LogUniform(4, 9000), salt));
+    log.Add(BatchHead(number) +
+            std::string(lengths.LogUniform(4, 9000) - 4, salt));
   }
   return log.bytes();
 }

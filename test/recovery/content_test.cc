@@ -450,13 +450,46 @@ TEST_F(ContentTest, AcceptTakesWhatFits) {
   const RecordsEnd fits = EndOf(built_.Bytes(0, built_.filled - 1));
   EXPECT_EQ(info.at_stake, built_.filled - in_file.offset);
   EXPECT_EQ(info.acceptable, fits.offset - in_file.offset);
+  EXPECT_FALSE(info.knows_rest);
+  const std::string log = ReadWholeFile(built_.log_path);
   const RecoveryReport report = Choose(Unusable::kAccept);
   EXPECT_EQ(report.outcome, RecoveryOutcome::kAccepted) << report.message;
   EXPECT_EQ(report.recovered_bytes, info.acceptable);
   EXPECT_EQ(report.lost_bytes, built_.filled - fits.offset);
+  EXPECT_THAT(report.message, HasSubstr("an unknown number"));
+  EXPECT_TRUE(ReadWholeFile(report.kept_log_path) == log);
   EXPECT_TRUE(ReadWholeFile(built_.log_path) == built_.Bytes(0, fits.offset));
   EXPECT_TRUE(ReadWholeFile(report.kept_path) == built_.side_bytes());
   EXPECT_FALSE(exists(built_.side_path()));
+}
+
+// Records that were promised later follow at the very place.
+TEST_F(ContentTest, AcceptTakesNoRingOfAnotherTime) {
+  built_.written = EndOf(built_.Bytes(0, built_.written)).offset;
+  built_.stream = NumberedLog('a').substr(0, built_.written) +
+                  NumberedLog('a', 1001).substr(built_.written);
+  built_.sum = SideSum{built_.filled, 1};
+  built_.Build();
+  const std::string log = ReadWholeFile(built_.log_path);
+  EXPECT_EQ(Look().acceptable, 0u);
+  const RecoveryReport report = Choose(Unusable::kAccept);
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kAccepted) << report.message;
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) == log);
+  EXPECT_EQ(report.kept_log_path, "");
+}
+
+// The log has gone on, and lacks something in front of that which the ring has.
+TEST_F(ContentTest, AcceptCutsNothingOff) {
+  built_.Build();
+  const std::string whole = built_.Bytes(0, built_.filled + 50000);
+  std::string log = whole;
+  log.replace(built_.written, 4096, 4096, '\0');
+  WriteWholeFile(built_.log_path, log, 0644);
+  EXPECT_GT(Look().acceptable, 0u);
+  const RecoveryReport report = Choose(Unusable::kAccept);
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kAccepted) << report.message;
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) == whole);
+  EXPECT_TRUE(ReadWholeFile(report.kept_log_path) == log);
 }
 
 TEST_F(ContentTest, AcceptLeavesALogThatHasOtherRecords) {

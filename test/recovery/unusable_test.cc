@@ -314,7 +314,7 @@ TEST_F(UnusableTest, SizesThatDoNotFit) {
     WriteWholeFile(built_.side_path(), whole.substr(0, size));
     ExpectUnusable("should have " + std::to_string(whole.size()));
   }
-  WriteWholeFile(built_.side_path(), whole + '\0');
+  WriteWholeFile(built_.side_path(), whole + std::string(4096, '\0'));
   ExpectUnusable("should have " + std::to_string(whole.size()));
 }
 

@@ -198,6 +198,37 @@ TEST_P(WalRecordsTest, ZerosFromWithinARecordToTheEndOfAll) {
   Expect(bad, EndKind::kDamaged, whole);
 }
 
+// Each is among those of the batch in front of it, or the next.
+TEST_P(WalRecordsTest, NumbersInOrder) {
+  struct Batch {
+    uint64_t number;
+    char count;
+    size_t bytes = 20;
+  };
+  // How many records are in order.
+  const auto count = [this](WalWriter log, const std::vector<Batch>& batches) {
+    for (const Batch& batch : batches) {
+      std::string record(batch.bytes, 'x');
+      std::memcpy(record.data(), &batch.number, sizeof(batch.number));
+      record.replace(8, 4, std::string{batch.count, 0, 0, 0});
+      log.Add(record);
+    }
+    const uint64_t end = EndOf(log.bytes()).in_order;
+    const auto& records = log.records();
+    return std::count_if(records.begin(), records.end(),
+                         [end](const auto& at) { return at.end <= end; });
+  };
+  const WalWriter log(GetParam());
+  EXPECT_EQ(count(log, {{7, 3}, {10, 1}, {11, 2, 70000}, {13, 1}}), 4);
+  EXPECT_EQ(count(log, {{7, 3}, {8, 0}, {8, 1}}), 3) << "prepared";
+  EXPECT_EQ(count(log, {{7, 3}, {11, 1}, {12, 1}}), 1) << "a gap";
+  EXPECT_EQ(count(log, {{7, 3}, {10, 1}, {9, 1}, {10, 1}}), 2) << "back";
+  WalWriter other = log;
+  EXPECT_EQ(count(other.Add("no number"), {{7, 1}}), 0);
+  WalWriter compressed = log;
+  EXPECT_EQ(count(compressed.AddFragment(9, "zstd"), {{7, 1}}), 0);
+}
+
 TEST_P(WalRecordsTest, TheNumbersOfRecords) {
   const auto number = [](uint64_t value) {
     std::string bytes(12, '\1');

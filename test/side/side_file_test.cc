@@ -11,6 +11,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -132,6 +133,26 @@ TEST_F(SideFileTest, AFileThatCannotBeRemovedWhenTheProcessEnds) {
   EXPECT_EQ(status, 0);
   EXPECT_TRUE(ReadWholeFile(shared + "/a.log") == StreamBytes(0, 10000));
   EXPECT_FALSE(SideImage(shared + "/a.log").is_live());
+}
+
+// By which rsync knows that it has changed, within one second.
+TEST_F(SideFileTest, WhatIsFlushedChangesItsSize) {
+  auto log = MustOpen("a.log");
+  const auto size = [&] { return std::filesystem::file_size(Side("a.log")); };
+  const auto at_first = size();
+  std::set<uintmax_t> sizes;
+  for (uint64_t bytes = 0; sizes.size() < 10; bytes += 10) {
+    ASSERT_TRUE(log->Append(StreamBytes(bytes, 10)).ok());
+    ASSERT_TRUE(log->Flush().ok());
+    sizes.insert(size());
+    std::this_thread::yield();
+  }
+  EXPECT_GE(*sizes.begin(), at_first);
+  EXPECT_LT(*sizes.rbegin(), at_first + kSideTailLimit);
+  const SideImage side(dir_.File("a.log"));
+  EXPECT_EQ(side.Recover(ReadWholeFile(dir_.File("a.log"))),
+            StreamBytes(0, log->size()));
+  ASSERT_TRUE(log->Close().ok());
 }
 
 TEST_F(SideFileTest, AnotherGeometryGetsAFileOfItsOwn) {

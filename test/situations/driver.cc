@@ -54,7 +54,7 @@ constexpr char kHelp[] = R"(usage: driver COMMAND DIRECTORY [NAME=VALUE...]
 
 Of all, wal_dir=DIRECTORY, write_buffer=BYTES for many small memtables,
 mode=tolerate|absolute|skip, by which logs are recovered, encrypt=1,
-and uringfs=OPTIONS.
+careless=1 (no paranoid_checks), and uringfs=OPTIONS.
 Exit status: 0 done, 1 usage, 2 not opened, 3 other.
 )";
 
@@ -159,6 +159,8 @@ rocksdb::Options OptionsFrom(const Arguments& arguments) {
   options.compression = rocksdb::kNoCompression;
   options.wal_dir = arguments.Text("wal_dir");
   options.wal_recovery_mode = ModeOf(arguments.Text("mode"));
+  options.paranoid_checks = arguments.Number("careless") == 0;
+  options.avoid_flush_during_recovery = arguments.Number("again") != 0;
   if (arguments.Number("encrypt") != 0) {
     options.env = EncryptedEnv();
   }
@@ -269,7 +271,11 @@ class Writer {
 
   void Run() {
     uint64_t keys = arguments_.Number("keys");
-    rocksdb::Status status = PutUntil(keys / 2);
+    if (arguments_.Number("again") != 0) {
+      next_ = account_->acknowledged;
+      keys += next_;
+    }
+    rocksdb::Status status = PutUntil(next_ + (keys - next_) / 2);
     MustBeOk(kFailed, "put", status);
     AtHalf();
     if (!arguments_.Text("fill").empty()) {

@@ -109,6 +109,17 @@ old_sides() {
   done
 }
 
+# tear LOG...: the end of its last record is zeros, from inside a sector on.
+tear() {
+  python3 - "$@" <<'END'
+import sys
+for path in sys.argv[1:]:
+    with open(path, "r+b") as log:
+        log.seek(len(log.read().rstrip(b"\0")) - 700)
+        log.write(bytes(700))
+END
+}
+
 # posix_was_here [NAME=VALUE...]: somebody opens the database without uringfs.
 posix_was_here() {
   on_posix "$DRIVER" count "$D" "value=$VALUE" ${WAL_DIR:+"wal_dir=$WAL_DIR"} $WITH \
@@ -163,6 +174,19 @@ copy_by_rename() {
     name=$(basename "$path")
     cp --preserve=mode,ownership,timestamps "$path" "$2/.$name.Ab12Cd"
     mv "$2/.$name.Ab12Cd" "$2/$name"
+  done
+}
+
+# copy_by_size FROM TO: as rsync does, where nothing is older than a second.
+copy_by_size() {
+  local path name
+  for path in "$2"/*; do
+    [ -e "$1/$(basename "$path")" ] || rm "$path"
+  done
+  for path in "$1"/*; do
+    name=$(basename "$path")
+    [ -e "$2/$name" ] && [ "$(stat -c %s "$path")" = "$(stat -c %s "$2/$name")" ] ||
+      cp -a "$path" "$2/$name"
   done
 }
 

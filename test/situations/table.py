@@ -88,6 +88,9 @@ def full_disk(title, full):
 COPY_IMAGE = 'cp --sparse=always "$I" "$I.copy"'
 USE_COPY = 'detach "$M"; I=$I.copy; attach "$I" "$M"'
 
+# With one log only: of several, RocksDB itself skips what an older one lacks.
+WITH_SIDE_FILE = ("1m", "turns")
+
 EVENTS = {
     "kill": Event("kill -9"),
     "busy": Event("kill -9 while it puts", end="busy"),
@@ -111,6 +114,13 @@ EVENTS = {
         live=COPY_IMAGE, after=USE_COPY, counts="half_synced",
         boots=("other", "same"), same_boot=OR_ERROR,
         quick=("nothing", "chmod", "cp", "loop")),
+    "power-again": Event(
+        "kill -9, opened, more puts beside the old log, then power loss",
+        place=EXT4, live=COPY_IMAGE,
+        after='BOOT=same put again=1 keys=20 "value=$VALUE" sync=1 end=kill '
+              f'"live=bash $0 live"; {USE_COPY}',
+        counts="half_synced", boots=("other", "same"), same_boot=OR_ERROR,
+        sizes=WITH_SIDE_FILE, quick=("nothing",)),
 }
 
 NEW = 'O=$P/new; '
@@ -130,8 +140,6 @@ LATER = ("kill", "abort")
 NOT_REPAIR = ("write", "ro", "secondary", "recover", "checkpoint")
 # RocksDB 7.8.3 makes no whole checkpoint of an encrypted database.
 ON_URINGFS = ("write", "ro", "secondary", "recover")
-# With one log only: of several, RocksDB itself skips what an older one lacks.
-WITH_SIDE_FILE = ("1m", "turns")
 # RocksDB takes a cut at some places of large records for damage, and writes
 # something into the next log then.
 SHORT = ("short", "1m")
@@ -239,6 +247,12 @@ CHANGES = {
     "stale-boot": Change(
         "the same, in another boot", 'old_sides "$D"', live="keep_sides",
         events=WITH_SIDE_FILE_LEFT, boot="other", counts="synced"),
+    "torn-boot": Change(
+        "the same, and a record of which the disk has not all, tolerating "
+        "nothing",
+        'old_sides "$D"; tear "$D"/*.log', live="keep_sides",
+        events=WITH_SIDE_FILE_LEFT, boot="other", counts="half_synced",
+        sizes=WITH_SIDE_FILE, options="mode=absolute"),
     "stale-put": Change(
         "an older side file put in its place",
         'old_sides "$D"', live="keep_sides", expected=OR_ERROR,
@@ -246,6 +260,11 @@ CHANGES = {
     "cp-u": Change(
         "cp -a of the open database, then cp -au, the copy is opened",
         f'{NEW}cp -au "$D/." "$O"', live='cp -a "$D" "$P/new"',
+        expected=OR_ERROR, events=LATER, sizes=("turns",)),
+    "cp-by-size": Change(
+        "cp -a of the open database, then of what has another size or is new "
+        "(rsync within a second), the copy is opened",
+        f'{NEW}copy_by_size "$D" "$O"', live='cp -a "$D" "$P/new"',
         expected=OR_ERROR, events=LATER, sizes=("turns",)),
     "cp-mixed": Change(
         "the log of an earlier copy beside the side file",
@@ -258,6 +277,12 @@ CHANGES = {
         live='cp -a "$D" "$D.half"', expected=OR_ERROR, boot="other",
         events=WITH_SIDE_FILE_LEFT, sizes=WITH_SIDE_FILE,
         counts="acknowledged"),
+    "cp-mixed-careless": Change(
+        "the same on this one, without paranoid_checks",
+        f'{NEW}cp -a "$D" "$O"; cp -a "$D.half"/*.log "$O"',
+        live='cp -a "$D" "$D.half"', expected=OR_ERROR,
+        events=WITH_SIDE_FILE_LEFT, sizes=WITH_SIDE_FILE,
+        options="careless=1"),
     "posix": Change(
         "opened without uringfs", "posix_was_here", expected=OR_ERROR,
         events=WITH_SIDE_FILE_LEFT, sizes=SHORT),
