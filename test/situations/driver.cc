@@ -44,6 +44,9 @@ constexpr char kHelp[] = R"(usage: driver COMMAND DIRECTORY [NAME=VALUE...]
               after the last one. Ends by end=kill|busy|exit|abort|close;
               busy: killed while it puts. gaps=1: behind each put something
               is deleted without the log. limit=BYTES: no file gets longer.
+              late=1: the half is all but the last 20, and it waits a little
+              behind those. again=1: goes on behind what was acknowledged,
+              keys=N more, beside the logs that are there.
   count, ro   opens for write, or read-only, and counts; end=delete: is killed
               when it would delete its first log
   secondary   opens as a secondary, with its own files in to=DIRECTORY
@@ -275,7 +278,9 @@ class Writer {
       next_ = account_->acknowledged;
       keys += next_;
     }
-    rocksdb::Status status = PutUntil(next_ + (keys - next_) / 2);
+    const bool is_late = arguments_.Number("late") != 0;
+    rocksdb::Status status =
+        PutUntil(is_late ? keys - kLatePuts : next_ + (keys - next_) / 2);
     MustBeOk(kFailed, "put", status);
     AtHalf();
     if (!arguments_.Text("fill").empty()) {
@@ -287,6 +292,9 @@ class Writer {
       keys *= 2;  // or there would be more logs than were asked for
     }
     status = PutUntil(keys);
+    if (is_late) {
+      std::this_thread::sleep_for(kDrained);
+    }
     while (status.ok() && arguments_.Text("end") == "busy") {
       ::pause();
     }
@@ -298,6 +306,9 @@ class Writer {
   }
 
  private:
+  static constexpr uint64_t kLatePuts = 20;
+  static constexpr std::chrono::milliseconds kDrained{50};
+
   static void KillSoon(uint64_t delay_us) {
     std::this_thread::sleep_for(std::chrono::microseconds(delay_us));
     ::kill(::getpid(), SIGKILL);

@@ -265,7 +265,7 @@ CHANGES = {
         "cp -a of the open database, then of what has another size or is new "
         "(rsync within a second), the copy is opened",
         f'{NEW}copy_by_size "$D" "$O"', live='cp -a "$D" "$P/new"',
-        expected=OR_ERROR, events=LATER, sizes=("turns",)),
+        put="late=1", expected=OR_ERROR, events=LATER, sizes=("short",)),
     "cp-mixed": Change(
         "the log of an earlier copy beside the side file",
         f'{NEW}cp -a "$D" "$O"; cp -a "$D.half"/*.log "$O"',
