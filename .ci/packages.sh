@@ -7,6 +7,9 @@ uringfs_build_packages=(g++ cmake ninja-build pkg-config liburing-dev
   libbenchmark-dev nlohmann-json3-dev ccache strace e2fsprogs mount util-linux
   libfuse3-dev xfsprogs python3 dpkg-dev file
   help2man)
+# Programs of others that test/clients runs.
+uringfs_client_packages=(sortmerna balboa balboa-backend-rocksdb
+  mariadb-server mariadb-client mariadb-plugin-rocksdb curl)
 uringfs_check_packages=(clang clang-tidy clang-format libclang-rt-14-dev
   chromium)
 

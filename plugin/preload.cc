@@ -138,8 +138,9 @@ std::string ModuleFor(const void* version) {
     return path;
   }
   const int error = errno;
-  const std::string what = "this process runs RocksDB " + release + ", and " +
-                           path + ": " + std::generic_category().message(error);
+  const std::string what = "this process runs RocksDB " + release +
+                           ", and the module for it cannot be used: " + path +
+                           ": " + std::generic_category().message(error);
   if (IsAskedFor() && !(error == ENOENT && IsForOtherReleases(of_release))) {
     Refuse(what);
   }
