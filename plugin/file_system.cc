@@ -152,6 +152,12 @@ rdb::IOStatus UringFileSystem::NewReader(const std::string& path,
     }
     return status;
   }
+  // At once: not every recovery mode minds an error of a read.
+  uint64_t size = 0;
+  Status readable;
+  if (live->ReadableSize(&size, &readable) && !readable.ok()) {
+    return ToIOStatus(readable);
+  }
   std::unique_ptr<rdb::FSRandomAccessFile> base;
   status = target()->NewRandomAccessFile(path, OptionsForLiveReads(options),
                                          &base, dbg);

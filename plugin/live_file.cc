@@ -66,6 +66,9 @@ bool LiveFile::ReadableSize(uint64_t* size, Status* status) {
     // what was promised is not to be read as if it had never been there.
     if (log_->hi_written() >= log_->hi_flushed()) {
       *status = Status::Ok();
+    } else if (!status->ok()) {
+      // RocksDB takes Corruption of a WAL for its end.
+      *status = Status::IoError(status->ToString());
     }
   }
   *size = log_->hi_written();

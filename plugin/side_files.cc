@@ -23,9 +23,10 @@ bool IsThere(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-// False for all that are no WAL, at no cost.
+// Or should have one. False for all that are no WAL, at no cost.
 bool HasSideFile(const std::string& path) {
-  return IsWalName(path) && IsThere(SideFilePath(path));
+  return IsWalName(path) &&
+         (IsThere(SideFilePath(path)) || LacksSideFile(path));
 }
 
 // IOError: RocksDB passes over what it takes for damage of a WAL.
@@ -53,7 +54,7 @@ rdb::IOStatus SideFiles::RecoverDirectoryOf(const std::string& path) {
   const std::string directory = DirectoryOf(path);
   std::vector<std::string> logs;
   const bool may_have_any =
-      !ListSideFiles(directory, &logs).ok() || !logs.empty();
+      !ListSideFiles(directory, &RocksDbWal(), &logs).ok() || !logs.empty();
   if (may_have_any && !TellsItsWals(directory)) {
     return rdb::IOStatus::OK();
   }
@@ -85,7 +86,8 @@ rdb::IOStatus SideFiles::RecoverAll(const std::string& directory) {
   const milliseconds wait(RecoveryOptions().wait_ms);
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::string> logs;
-  rdb::IOStatus first = ToIOStatus(ListSideFiles(directory, &logs));
+  rdb::IOStatus first =
+      ToIOStatus(ListSideFiles(directory, &RocksDbWal(), &logs));
   for (const std::string& log : logs) {
     if (!IsWalName(log)) {
       continue;
@@ -171,8 +173,11 @@ rdb::IOStatus SideFiles::Recover(const std::string& log_path,
 rdb::IOStatus SideFiles::CheckListed(
     const std::string& directory, const std::vector<std::string>& names) const {
   for (const std::string& name : names) {
-    const std::string log_path = directory + "/" + LogOfSideFile(name);
-    if (!IsSideFileOfWal(name) || LiveFiles::OfProcess().Holds(log_path)) {
+    const bool is_side = IsSideFileOfWal(name);
+    const std::string log_path =
+        directory + "/" + (is_side ? LogOfSideFile(name) : name);
+    if ((!is_side && !(IsWalName(name) && LacksSideFile(log_path))) ||
+        LiveFiles::OfProcess().Holds(log_path)) {
       continue;
     }
     SideFileInfo info;
@@ -225,7 +230,7 @@ void SideFiles::SweepGone(const std::string& path) const {
     return;
   }
   std::vector<std::string> logs;
-  if (!ListSideFiles(DirectoryOf(path), &logs).ok()) {
+  if (!ListSideFiles(DirectoryOf(path), &RocksDbWal(), &logs).ok()) {
     return;
   }
   RecoveryOptions options;

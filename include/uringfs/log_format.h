@@ -62,7 +62,7 @@ struct RecordsEnd {
   uint64_t first_number = 0;
   uint64_t last_number = 0;
   // End of the last record up to which each number follows from the one before
-  // it. Behind that there may be one of another time.
+  // it, where that is asked. Behind it there may be one of another time.
   uint64_t in_order = 0;
 };
 
@@ -73,9 +73,10 @@ class LogFormat {
   // Whether a log of this name is of this format.
   virtual bool Knows(const std::string& log_path) const = 0;
 
+  // `joint`: what lies behind it may be of another time; UINT64_MAX: nothing.
   // Errors: those of reading, with `path` in them.
   virtual Status FindEnd(const ByteSource& stream, const std::string& path,
-                         RecordsEnd* end) const = 0;
+                         uint64_t joint, RecordsEnd* end) const = 0;
 
   // Whether a tear at `end` is one that power loss leaves, so that the log is
   // to be cut there: it is near enough to the log's end, and nobody has gone on

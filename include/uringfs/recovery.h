@@ -75,9 +75,12 @@ Status InspectLog(const std::string& log_path, const LogFormat* format,
                   SideFileInfo* info);
 
 // Paths of the logs whose side files are in a directory, in order of name; the
-// logs themselves may be gone. Errors: those of reading the directory.
-Status ListSideFiles(const std::string& directory,
+// logs themselves may be gone. And of those that lack theirs, if `format` (may
+// be null) knows them. Errors: those of reading the directory.
+Status ListSideFiles(const std::string& directory, const LogFormat* format,
                      std::vector<std::string>* log_paths);
+// Whether a log has none, though it says that it was left with one.
+bool LacksSideFile(const std::string& log_path);
 
 enum class RecoveryOutcome : uint8_t {
   kNothing,    // no side file

@@ -24,15 +24,6 @@ constexpr std::array<uint32_t, 256> MakeTable() {
 
 constexpr std::array<uint32_t, 256> kTable = MakeTable();
 
-// Where the entry is whose highest byte is this one: no two have the same.
-constexpr std::array<uint8_t, 256> MakeWayBack() {
-  std::array<uint8_t, 256> table = {};
-  for (uint32_t byte = 0; byte < 256; ++byte) {
-    table[kTable[byte] >> 24] = static_cast<uint8_t>(byte);
-  }
-  return table;
-}
-
 // These take and return the inverted value.
 using Function = uint32_t (*)(const unsigned char* next, size_t bytes,
                               uint32_t value);
@@ -69,17 +60,6 @@ Function Fastest() { return &ByTable; }
 uint32_t Crc32c(const void* data, size_t bytes, uint32_t init) {
   static const Function function = Fastest();
   return ~function(static_cast<const unsigned char*>(data), bytes, ~init);
-}
-
-uint32_t Crc32cInFrontOf(const void* data, size_t bytes, uint32_t crc) {
-  static constexpr std::array<uint8_t, 256> way_back = MakeWayBack();
-  const auto* const begin = static_cast<const unsigned char*>(data);
-  uint32_t value = ~crc;
-  for (const auto* next = begin + bytes; next != begin;) {
-    const uint32_t entry = way_back[value >> 24];
-    value = ((value ^ kTable[entry]) << 8) | (entry ^ *--next);
-  }
-  return ~value;
 }
 
 }  // namespace uringfs

@@ -68,7 +68,11 @@ void LogEngine::CloseAlone(Flusher* flusher) {
   writes_.Finish();
   Rescue(flusher);
   const uint64_t end = hi_written();
-  Status cut = flusher->CutTo(end);
+  // Damaged bytes were promised all the same: a side file that stays counts on
+  // all that is written.
+  const bool is_promised = side_ != nullptr && side_->filled() > end;
+  Status cut =
+      flusher->CutTo(is_promised ? std::max(end, writes_.written()) : end);
   if (cut.ok() && OwesOrder() && state_.is_open()) {
     syncs_.FlushAlone();
     cut = state_.CheckUsable();
@@ -92,12 +96,6 @@ bool LogEngine::OwesOrder() {
 void LogEngine::CloseSide(Flusher* flusher, uint64_t end, bool is_whole) {
   if (side_ != nullptr) {
     flusher->SetSide(nullptr);
-    // Damaged bytes were promised all the same: whoever opens the log next is
-    // to be told.
-    const bool is_corrupt = flusher->corrupt_from() != UINT64_MAX;
-    if (!is_corrupt) {
-      side_->CutFilled(state_.abandoned());
-    }
     if ((is_whole && end >= side_->filled()) || !device_->HasName()) {
       side_->Disarm();
     }

@@ -201,9 +201,7 @@ bool LogEngine::DrainTick(const Ticker::Tick& tick) {
 
 uint64_t LogEngine::FlushedEnd() const {
   const uint64_t written = hi_written();
-  return side_ == nullptr
-             ? written
-             : std::max(written, std::min(side_->filled(), state_.abandoned()));
+  return side_ == nullptr ? written : std::max(written, side_->filled());
 }
 
 // A file that power loss leaves without a name is gone.

@@ -2,10 +2,12 @@
 //
 // Names of side files, and words for what is found.
 
-#include <algorithm>
-#include <utility>
+#include <sys/stat.h>
+
+#include <cerrno>
 
 #include "src/base/list_directory.h"
+#include "src/side/log_mark.h"
 #include "src/side/side_reader.h"
 
 #include "uringfs/recovery.h"
@@ -30,7 +32,13 @@ Status ClearSideFile(const std::string& log_path) {
   return ClearSideOf(log_path);
 }
 
-Status ListSideFiles(const std::string& directory,
+bool LacksSideFile(const std::string& log_path) {
+  struct stat status = {};
+  return ::lstat(SidePathOf(log_path).c_str(), &status) != 0 &&
+         errno == ENOENT && IsMarkedLog(log_path);
+}
+
+Status ListSideFiles(const std::string& directory, const LogFormat* format,
                      std::vector<std::string>* log_paths) {
   log_paths->clear();
   const std::string prefix = !directory.empty() && directory.back() == '/'
@@ -42,6 +50,9 @@ Status ListSideFiles(const std::string& directory,
     if (IsSideFileName(name)) {
       const size_t stem = name.size() - (sizeof(kSideSuffix) - 1);
       log_paths->push_back(prefix + name.substr(0, stem));
+    } else if (format != nullptr && format->Knows(prefix + name) &&
+               LacksSideFile(prefix + name)) {
+      log_paths->push_back(prefix + name);
     }
   }
   return error == 0 ? Status::Ok()

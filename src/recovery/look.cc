@@ -69,7 +69,8 @@ Status IsOfItsOwner(const std::string& log_path, const LogFormat* format,
 Status JudgeUnlessOwned(const std::string& log_path, const LogFormat* format,
                         SideLook* look, bool* is_settled) {
   const bool has_lock = look->side.has_log && S_ISREG(look->side.log.st_mode) &&
-                        look->side.content != SideContent::kMissing;
+                        look->side.content != SideContent::kMissing &&
+                        look->side.content != SideContent::kLost;
   Status status;
   *is_settled = true;
   const int error = has_lock ? look->log.TryLock(LOCK_SH) : 0;
@@ -161,7 +162,7 @@ Status JudgeLook(const std::string& log_path, const LogFormat* format,
                          S_ISREG(look->side.log.st_mode);
   if (needs_end) {
     // Of a side file whose words say nothing.
-    status = format->FindEnd(look->log, log_path, &look->of_log);
+    status = format->FindEnd(look->log, log_path, UINT64_MAX, &look->of_log);
     look->has_records = look->of_log.kind != EndKind::kAlien;
   }
   return status;

@@ -228,21 +228,26 @@ class Recovery {
   Status Fence(const SideLook& look, SideLock* lock, bool* is_fenced);
   Status Act(const SideLook& look);
   Status MakeWhole(const SideLook& look);
-  // What is in the file and in the ring up to `end`; the log is to have
-  // `log_end` bytes. What the
+  // What is in the file and in the ring up to `end`, and nothing else. What the
   // owner had not seen written is written anew, from the ring if the log lacks
   // something, else from the log itself, since the ring need not have it any
   // more: an earlier recovery may have written it, and its fsync failed, after
   // which the kernel takes for written what is not.
-  Status WriteUpTo(const SideLook& look, uint64_t end, uint64_t log_end);
+  Status WriteUpTo(const SideLook& look, uint64_t end);
   Status CutTorn(const SideLook& look);
   Status Remove(const SideLook& look);
   // Of one that nobody needs any more. What is nowhere else is kept.
   Status Drop(const SideLook& look);
   Status Choose(const SideLook& look);
-  // Moves what fits into the log.
+  // Moves what fits into the log, or makes durable what is there already: an
+  // earlier run may have moved it, and its fsync failed.
   Status Accept(const SideLook& look);
+  // Where a log ends into which the ring was moved up to `end`. What it has
+  // behind that stays, but nothing behind a hole: RocksDB would pass over that.
+  Status FindAcceptedEnd(const SideLook& look, const PosixFile& log,
+                         uint64_t end, uint64_t* log_end) const;
   std::string Kept() const;  // words for a copy that was kept
+  std::string WaysBack() const;
   Status Report(RecoveryOutcome outcome, const std::string& message);
   Status ReportBusy(const Side& side);
 
@@ -316,8 +321,7 @@ Status Recovery::Act(const SideLook& look) {
   return Choose(look);
 }
 
-Status Recovery::WriteUpTo(const SideLook& look, uint64_t end,
-                           uint64_t log_end) {
+Status Recovery::WriteUpTo(const SideLook& look, uint64_t end) {
   PosixFile log;
   const int error = log.Open(log_path_, O_RDWR | O_NOFOLLOW);
   if (error != 0) {
@@ -331,12 +335,11 @@ Status Recovery::WriteUpTo(const SideLook& look, uint64_t end,
   Status status = WriteAnew(log_path_, source, log,
                             std::min({words.written, words.filled, end}),
                             std::min(words.filled, end));
-  return status.ok() ? CutDurably(log_path_, log, log_end) : status;
+  return status.ok() ? CutDurably(log_path_, log, end) : status;
 }
 
 Status Recovery::MakeWhole(const SideLook& look) {
-  const uint64_t end = look.judgement.end;
-  Status status = WriteUpTo(look, end, end);
+  Status status = WriteUpTo(look, look.judgement.end);
   if (status.ok()) {
     status = Drop(look);
   }
@@ -425,12 +428,8 @@ Status Recovery::Choose(const SideLook& look) {
     return Status::Ok();
   }
   const bool accepts = options_.unusable == Unusable::kAccept;
-  const bool has_more =
-      accepts && look.side.has_log && judgement.acceptable > 0;
-  const bool knows_lost =
-      has_more ? judgement.knows_rest : judgement.knows_stake;
   Status status;
-  if (has_more) {
+  if (accepts && look.side.has_log && look.side.content == SideContent::kLive) {
     status = Accept(look);
   }
   if (status.ok()) {
@@ -443,28 +442,69 @@ Status Recovery::Choose(const SideLook& look) {
       accepts ? RecoveryOutcome::kAccepted : RecoveryOutcome::kDiscarded,
       "by choice, " + std::to_string(report_->recovered_bytes) +
           " bytes were moved into the log, and " +
-          (knows_lost ? std::to_string(report_->lost_bytes)
-                      : "an unknown number of") +
+          ((accepts ? judgement.knows_rest : judgement.knows_stake)
+               ? std::to_string(report_->lost_bytes)
+               : "an unknown number of") +
           " acknowledged bytes are not in it. What it was refused for: " +
-          judgement.reason + ". The side file is kept as " +
-          report_->kept_path +
-          (has_more ? ", the log as it was as " + report_->kept_log_path +
-                          "; give both their names back"
-                    : "; give it its name back") +
-          " to choose again, before the database is opened");
+          judgement.reason + WaysBack());
+}
+
+std::string Recovery::WaysBack() const {
+  if (report_->kept_path.empty()) {
+    return "";
+  }
+  return ". The side file is kept as " + report_->kept_path +
+         (report_->kept_log_path.empty()
+              ? "; give it its name back"
+              : ", the log as it was as " + report_->kept_log_path +
+                    "; give both their names back") +
+         " to choose again, before the database is opened";
 }
 
 Status Recovery::Accept(const SideLook& look) {
   const Judgement& judgement = look.judgement;
-  Status status = KeepLog(log_path_, look, &report_->kept_log_path);
+  const SideWords& words = look.side.words;
+  const uint64_t end = judgement.end;
+  PosixFile log;
+  const int error = log.Open(log_path_, O_RDWR | O_NOFOLLOW);
+  if (error != 0) {
+    return Status::FromErrno(error, "recover: open", log_path_);
+  }
+  const bool has_more = judgement.acceptable > 0;
+  Status status = has_more ? KeepLog(log_path_, look, &report_->kept_log_path)
+                           : Status::Ok();
+  if (status.ok()) {
+    const JoinedLog joined(look.log, look.side);
+    const ByteSource& source =
+        has_more ? static_cast<const ByteSource&>(joined) : look.log;
+    status = WriteAnew(log_path_, source, log,
+                       std::min({words.written, words.filled, end}), end);
+  }
+  auto log_end = static_cast<uint64_t>(look.side.log.st_size);
+  if (status.ok() && has_more) {
+    status = FindAcceptedEnd(look, log, end, &log_end);
+  }
+  if (status.ok()) {
+    status = CutDurably(log_path_, log, log_end);
+  }
   if (status.ok()) {
     report_->recovered_bytes = judgement.acceptable;
     report_->lost_bytes -=
         std::min(report_->lost_bytes, report_->recovered_bytes);
-    // What it has behind that is its reader's to judge.
-    status = WriteUpTo(look, judgement.end,
-                       std::max(judgement.end, look.of_log.data_end));
   }
+  return status;
+}
+
+Status Recovery::FindAcceptedEnd(const SideLook& look, const PosixFile& log,
+                                 uint64_t end, uint64_t* log_end) const {
+  *log_end = end;
+  if (!look.has_records) {
+    return Status::Ok();
+  }
+  RecordsEnd now;
+  Status status = options_.format->FindEnd(log, log_path_, UINT64_MAX, &now);
+  *log_end =
+      std::max(end, now.kind == EndKind::kTorn ? now.offset : now.data_end);
   return status;
 }
 

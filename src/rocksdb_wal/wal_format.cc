@@ -42,7 +42,7 @@ Status FindBegin(const std::string& path, RecordsEnd* begin) {
   if (error == ENOENT) {
     return Status::Ok();
   }
-  return error == 0 ? FindWalEnd(Head(file), path, begin)
+  return error == 0 ? FindWalEnd(Head(file), path, UINT64_MAX, begin)
                     : Status::FromErrno(error, "open a later log", path);
 }
 
@@ -58,8 +58,8 @@ bool WalFormat::Knows(const std::string& log_path) const {
 }
 
 Status WalFormat::FindEnd(const ByteSource& stream, const std::string& path,
-                          RecordsEnd* end) const {
-  return FindWalEnd(stream, path, end);
+                          uint64_t joint, RecordsEnd* end) const {
+  return FindWalEnd(stream, path, joint, end);
 }
 
 bool WalFormat::IsTear(const std::string& log_path, const RecordsEnd& end,

@@ -21,7 +21,7 @@ class WalFormat final : public LogFormat {
 
   bool Knows(const std::string& log_path) const override;
   Status FindEnd(const ByteSource& stream, const std::string& path,
-                 RecordsEnd* end) const override;
+                 uint64_t joint, RecordsEnd* end) const override;
   bool IsTear(const std::string& log_path, const RecordsEnd& end,
               std::string* why) const override;
   bool IsWanted(const std::string& log_path) const override;

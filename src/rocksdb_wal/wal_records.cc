@@ -212,7 +212,7 @@ class BatchHead {
 // Puts fragments together to records.
 class Walk {
  public:
-  explicit Walk(RecordsEnd* end) : end_(end) {}
+  Walk(uint64_t joint, RecordsEnd* end) : joint_(joint), end_(end) {}
 
   // Returns whether the walk goes on behind this block.
   bool Through(uint64_t block_begin, const Block& block);
@@ -233,6 +233,7 @@ class Walk {
   bool StopAtBad(uint64_t block_begin, const Block& block,
                  const Fragment& fragment, const std::string& where);
 
+  const uint64_t joint_;
   RecordsEnd* const end_;
   bool is_recyclable_ = false;
   bool is_within_ = false;  // a record whose last fragment is still to come
@@ -314,7 +315,7 @@ void Walk::NoteNumber() {
                        (last_count_ == UINT64_MAX ||
                         (number >= end_->last_number &&
                          number - end_->last_number <= last_count_));
-  is_in_order_ = is_in_order_ && follows;
+  is_in_order_ = is_in_order_ && (follows || end_->offset <= joint_);
   last_count_ = head_.count();
   if (has_number) {
     end_->last_number = number;
@@ -393,10 +394,10 @@ void Walk::Finish(uint64_t bytes) {
 }  // namespace
 
 Status FindWalEnd(const ByteSource& log, const std::string& path,
-                  RecordsEnd* end) {
+                  uint64_t joint, RecordsEnd* end) {
   *end = RecordsEnd();
   std::vector<char> block(kWalBlockBytes);
-  Walk walk(end);
+  Walk walk(joint, end);
   bool goes_on = true;
   for (uint64_t at = 0;; at += kWalBlockBytes) {
     size_t got = 0;

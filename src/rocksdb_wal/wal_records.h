@@ -15,7 +15,7 @@ namespace uringfs {
 
 // See LogFormat::FindEnd.
 Status FindWalEnd(const ByteSource& log, const std::string& path,
-                  RecordsEnd* end);
+                  uint64_t joint, RecordsEnd* end);
 
 }  // namespace uringfs
 

@@ -64,7 +64,8 @@ Judgement Unusable(const SideFacts& facts, std::string reason) {
   Judgement judgement = Say(SideVerdict::kUnusable, std::move(reason));
   judgement.knows_stake = facts.content == SideContent::kLive;
   judgement.at_stake = facts.AtStake();
-  judgement.knows_rest = judgement.knows_stake && facts.sum == Witness::kSame;
+  judgement.knows_rest =
+      judgement.knows_stake && facts.sum == Witness::kSame && !facts.goes_on;
   // Where RocksDB would not read them nothing is gained.
   judgement.end = facts.went_on_without ? facts.LogEnd() : JoinedEnd(facts);
   judgement.acceptable = BytesFrom(facts.LogEnd(), judgement.end);
@@ -414,6 +415,13 @@ Judgement Judge(const SideFacts& facts) {
   switch (facts.content) {
     case SideContent::kMissing:
       return Say(SideVerdict::kNone, "");
+    case SideContent::kLost:
+      return UnusableForUnknown(
+          facts,
+          "it is not there, though the log, of " +
+              std::to_string(facts.log_bytes) +
+              " bytes, was left with one: whoever moved or copied the log (`mv "
+              "*.log`) has left it behind, or removed it; bring it here");
     case SideContent::kBlank:
       // Its maker died before there was anything in it; or the machine went
       // down before its first page was written. The log tells.

@@ -160,7 +160,7 @@ Status LookBehind(const std::string& log_path, const Side& side,
 Status ReadRecords(const std::string& log_path, const Side& side,
                    const PosixFile& log, const LogFormat& format,
                    SideFacts* facts) {
-  Status status = format.FindEnd(log, log_path, &facts->of_log);
+  Status status = format.FindEnd(log, log_path, UINT64_MAX, &facts->of_log);
   if (!status.ok()) {
     return status;
   }
@@ -169,7 +169,9 @@ Status ReadRecords(const std::string& log_path, const Side& side,
     return status;
   }
   if (facts->has_format) {
-    status = format.FindEnd(JoinedLog(log, side), log_path, &facts->of_both);
+    status = format.FindEnd(JoinedLog(log, side), log_path,
+                            std::min(facts->written, facts->filled),
+                            &facts->of_both);
     // A ring that was lost is no record either.
     facts->has_format =
         facts->of_log.has_records || facts->of_both.kind != EndKind::kAlien;
@@ -183,7 +185,6 @@ Status ReadRecords(const std::string& log_path, const Side& side,
 Status GatherOfClosed(const std::string& log_path, const Side& side,
                       const PosixFile& log, const LogFormat* format,
                       SideFacts* facts) {
-  facts->log_bytes = static_cast<uint64_t>(side.log.st_size);
   if (facts->log_bytes < facts->filled) {
     return Status::Ok();
   }
@@ -209,6 +210,7 @@ Status GatherFacts(const std::string& log_path, const Side& side,
   facts->has_other_names =
       side.content == SideContent::kLive && side.stat.st_nlink > 1;
   facts->has_size = side.stat.st_size > 0;
+  facts->log_bytes = side.has_log ? static_cast<uint64_t>(side.log.st_size) : 0;
   facts->has_header = side.has_header;
   if (side.has_header) {
     facts->is_its_name = side.header.log_name == NameHashOf(log_path);
@@ -232,7 +234,6 @@ Status GatherFacts(const std::string& log_path, const Side& side,
   if (is_of_closed) {
     return GatherOfClosed(log_path, side, log, format, facts);
   }
-  facts->log_bytes = static_cast<uint64_t>(side.log.st_size);
   facts->can_be_joined =
       facts->log_bytes >= std::min(facts->written, facts->filled);
   facts->sum_begin = side.header.sum_begin;

@@ -23,6 +23,7 @@
 #include "src/base/file_size_limit.h"
 #include "src/base/mount_epoch.h"
 #include "src/base/posix_file.h"
+#include "src/side/log_mark.h"
 #include "src/side/side_format.h"
 #include "src/side/side_reader.h"
 
@@ -87,6 +88,10 @@ SideFile::~SideFile() {
     ::munmap(memory_, MappedBytes());
   }
   ::close(fd_);
+}
+
+std::string SideFile::LogPath() const {
+  return path_.substr(0, path_.size() - (sizeof(kSideSuffix) - 1));
 }
 
 size_t SideFile::MappedBytes() const {
@@ -193,9 +198,14 @@ bool SideFile::IsInPlace() const {
 
 Status SideFile::Unlink() {
   URINGFS_CHECK(!is_armed_);
-  // Else somebody has replaced or removed it.
-  const bool is_gone =
-      !IsInPlace() || ::unlink(path_.c_str()) == 0 || errno == ENOENT;
+  if (!IsInPlace()) {
+    return Status::Ok();  // somebody has replaced or removed it
+  }
+  const int error = Unmark();
+  if (error != 0) {
+    return Status::FromErrno(error, "take the mark off", LogPath());
+  }
+  const bool is_gone = ::unlink(path_.c_str()) == 0 || errno == ENOENT;
   return is_gone ? Status::Ok()
                  : Status::FromErrno(errno, "remove the side file", path_);
 }
@@ -250,11 +260,12 @@ void SideFile::WriteHeader(SideHeader header) {
 
 void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   Forget();
+  const std::string log_path = LogPath();
+  MarkLog(log_path);
   SideHeader header = HeaderOfNoLog(log.device);
   header.log_inode = log.inode;
   header.log_birth = log.birth;
-  header.log_name =
-      NameHashOf(path_.substr(0, path_.size() - (sizeof(kSideSuffix) - 1)));
+  header.log_name = NameHashOf(log_path);
   header.origin = origin;
   header.sum_begin = origin + AlignDown(end - origin, buffer_bytes_);
   WriteHeader(header);
@@ -288,6 +299,17 @@ void SideFile::Disarm() {
   // [S1] release, and the cut of the file before it.
   Word(kSideStateAt)->store(kSideIdle, std::memory_order_release);
   is_armed_ = false;
+  (void)Unmark();  // asked for again in Unlink
+}
+
+// The log is whole by itself, whatever has become of this file.
+int SideFile::Unmark() const {
+  const std::string log_path = LogPath();
+  struct stat log = {};
+  const bool is_it = ::lstat(log_path.c_str(), &log) == 0 &&
+                     log.st_ino == header_.log_inode &&
+                     log.st_dev == header_.log_device;
+  return is_it ? UnmarkLog(log_path) : 0;
 }
 
 void SideFile::Forget() {
@@ -347,31 +369,6 @@ void SideFile::PublishWritten(uint64_t end) {
   // [S3] release: the completion that was reaped before the word; and the word
   // is there before the slot's Recycle [R3] lets anybody overwrite its bytes.
   Word(kSideWrittenAt)->store(SealWord(end), std::memory_order_release);
-}
-
-void SideFile::CutFilled(uint64_t end) {
-  if (filled() <= end) {
-    return;
-  }
-  const MutexLock lock(&sum_mutex_);
-  const uint64_t written =
-      Word(kSideWrittenAt)->load(std::memory_order_relaxed) & kMaxSealedOffset;
-  if (end >= written) {
-    // Nothing behind that has left the ring.
-    Unsum(end);
-    NoteSum();
-  }
-  Word(kSideFilledAt)->store(SealWord(end), std::memory_order_release);
-}
-
-// Takes what is behind `end` out of the running sum. REQUIRES: the ring has it.
-void SideFile::Unsum(uint64_t end) {
-  while (summed_end_ > end) {
-    const uint64_t last =
-        (summed_end_ - 1 - header_.origin) % SideRingBytes(header_);
-    sum_ = Crc32cInFrontOf(ring() + last, 1, sum_);
-    --summed_end_;
-  }
 }
 
 uint64_t SideFile::written() const {

@@ -89,8 +89,6 @@ class SideFile {
   void SumUpTo(uint64_t end);
   // The file has the stream below `end`. REQUIRES: one caller at a time.
   void PublishWritten(uint64_t end);
-  // Takes back what lies behind `end`. REQUIRES: no other call beside it.
-  void CutFilled(uint64_t end);
   uint64_t filled() const;
   uint64_t written() const;
   // Stores change neither the times of the file nor its size. Whoever copies
@@ -105,12 +103,13 @@ class SideFile {
   SideFile(int fd, std::string path, const LogOptions& options);
   void ShareModeOf(const std::string& log_path) const;
   Status Allocate();
+  std::string LogPath() const;
+  int Unmark() const;
   size_t MappedBytes() const;
   SideHeader HeaderOfNoLog(dev_t device) const;
   void WriteHeader(SideHeader header);
   bool IsInPlace() const;
   void Sum(uint64_t end) URINGFS_REQUIRES(sum_mutex_);
-  void Unsum(uint64_t end) URINGFS_REQUIRES(sum_mutex_);
   void NoteSum() URINGFS_REQUIRES(sum_mutex_);
   std::atomic<uint64_t>* Word(size_t at) const;
 

@@ -15,6 +15,7 @@
 #include "src/base/align.h"
 #include "src/base/file_identity.h"
 #include "src/base/mount_epoch.h"
+#include "src/side/log_mark.h"
 #include "src/side/side_trust.h"
 
 namespace uringfs {
@@ -299,6 +300,14 @@ Status LookAtSide(const std::string& log_path, Side* side) {
   *side = Side();
   side->path = SidePathOf(log_path);
   Status status = FindSide(log_path, side);
+  if (status.ok() && side->content == SideContent::kMissing && side->has_log &&
+      IsMarkedLog(log_path)) {
+    // Unless its owner has just made it: the mark comes behind that.
+    status = FindSide(log_path, side);
+    side->content = side->content == SideContent::kMissing && side->has_log
+                        ? SideContent::kLost
+                        : side->content;
+  }
   return status.ok() && side->content == SideContent::kLive
              ? ReadContent(log_path, side)
              : status;

@@ -30,6 +30,7 @@ namespace uringfs {
 
 enum class SideContent : uint8_t {
   kMissing,
+  kLost,        // there is none, though the log says so: see log_mark.h
   kBlank,       // nothing was ever written to it
   kIdle,        // no log's ring; its words may be of one that was closed
   kLive,        // a log's ring
@@ -51,7 +52,7 @@ struct Side {
   bool has_log = false;
   struct stat log = {};  // valid if has_log
   uint64_t log_birth = 0;
-  struct stat stat = {};  // as the rest: valid unless kMissing
+  struct stat stat = {};  // as the rest: valid if there is a file
   PosixFile file;
   // kLive, and kIdle and kGarbled if it makes sense:
   bool has_header = false;

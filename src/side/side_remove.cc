@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "src/side/log_mark.h"
 #include "src/side/side_reader.h"
 
 namespace uringfs {
@@ -19,10 +20,20 @@ bool IsInPlace(const Side& side) {
          IsSameFile(there, side.stat);
 }
 
+// In front of the side file: see log_mark.h.
+Status Unmark(const Side& side) {
+  const std::string log_path =
+      side.path.substr(0, side.path.size() - (sizeof(kSideSuffix) - 1));
+  const int error = UnmarkLog(log_path);
+  return error == 0 ? Status::Ok()
+                    : Status::FromErrno(error, "take the mark off", log_path);
+}
+
 // Whether the log cannot do without it, as far as its own words tell.
 bool MayBeWanted(const Side& side) {
   switch (side.content) {
     case SideContent::kMissing:
+    case SideContent::kLost:
     case SideContent::kBlank:
     case SideContent::kIdle:
     case SideContent::kTornHeader:
@@ -57,14 +68,23 @@ Status RemoveSide(const Side& side) {
   if (!IsInPlace(side)) {
     return Status::Ok();
   }
+  Status status = Unmark(side);
+  if (!status.ok()) {
+    return status;
+  }
   return ::unlink(side.path.c_str()) == 0 || errno == ENOENT
              ? Status::Ok()
              : Status::FromErrno(errno, "remove the side file", side.path);
 }
 
 Status SetSideAside(const Side& side, std::string* kept) {
-  if (!IsInPlace(side)) {
+  const bool is_lost = side.content == SideContent::kLost;
+  if (!is_lost && !IsInPlace(side)) {
     return Status::Ok();
+  }
+  Status status = Unmark(side);
+  if (!status.ok() || is_lost) {
+    return status;
   }
   int error = EEXIST;
   for (int i = 1; i <= kMaxKept && error == EEXIST; ++i) {
@@ -81,6 +101,9 @@ Status ClearSideOf(const std::string& log_path) {
   Status status = LookAtSide(log_path, &side);
   if (!status.ok() || side.content == SideContent::kMissing) {
     return status;
+  }
+  if (side.content == SideContent::kLost) {
+    return Unmark(side);
   }
   if (S_ISDIR(side.stat.st_mode)) {
     return Status::FromErrno(EISDIR, "clear the place of the side file",

@@ -41,7 +41,7 @@ ExitCode Inspect(const std::vector<std::string>& directories, bool as_json) {
   };
   for (const std::string& directory : directories) {
     std::vector<std::string> logs;
-    check(ListSideFiles(directory, &logs));
+    check(ListSideFiles(directory, &RocksDbWal(), &logs));
     const LogFormat* const known = formats.Of(directory);
     const LogFormat* const format = known != nullptr ? known : &RocksDbWal();
     for (const std::string& log : logs) {

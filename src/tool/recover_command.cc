@@ -140,7 +140,8 @@ bool Run::CanTell(const std::vector<std::string>& directories) {
   const bool has_any = std::any_of(
       directories.begin(), directories.end(), [](const std::string& directory) {
         std::vector<std::string> logs;
-        return !ListSideFiles(directory, &logs).ok() || HasWals(logs);
+        return !ListSideFiles(directory, &RocksDbWal(), &logs).ok() ||
+               HasWals(logs);
       });
   if (!has_any || options_.unusable != Unusable::kLeave) {
     return true;
@@ -161,7 +162,7 @@ bool Run::CanTell(const std::vector<std::string>& directories) {
 
 void Run::RecoverAll(const std::string& directory) {
   std::vector<std::string> logs;
-  const Status status = ListSideFiles(directory, &logs);
+  const Status status = ListSideFiles(directory, &RocksDbWal(), &logs);
   if (!status.ok()) {
     Complain(kIoError, status.ToString());
   }

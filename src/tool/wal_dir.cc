@@ -32,7 +32,8 @@ std::string RemindOfWalDir(const std::string& directory,
   std::error_code error;
   const bool is_there = std::filesystem::exists(wal_dir, error);
   std::vector<std::string> logs;
-  const bool has_logs = ListSideFiles(wal_dir, &logs).ok() && !logs.empty();
+  const bool has_logs =
+      ListSideFiles(wal_dir, &RocksDbWal(), &logs).ok() && !logs.empty();
   const std::string names = directory + ": its options name " + wal_dir +
                             " as the directory of its logs, ";
   const bool is_all_databases =

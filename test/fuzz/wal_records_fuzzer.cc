@@ -64,7 +64,7 @@ RecordsEnd EndOf(const std::string& path, const std::string& bytes) {
   Require(file.Open(path, O_RDWR | O_CREAT | O_TRUNC) == 0, "open");
   Require(file.WriteAt(0, bytes.data(), bytes.size()) == 0, "write");
   RecordsEnd end;
-  Require(FindWalEnd(file, path, &end).ok(), "FindWalEnd");
+  Require(FindWalEnd(file, path, UINT64_MAX, &end).ok(), "FindWalEnd");
   return end;
 }
 

@@ -146,6 +146,25 @@ TEST(ChecksumsOfASharedRingTest, CloseTakesNoPromiseOfDamagedBytesBack) {
   EXPECT_TRUE(side.HasSumOf(good + "badbadbad"));
 }
 
+// The begin of a damaged append was written before anybody knew.
+TEST(ChecksumsOfASharedRingTest, CloseCutsNothingThatWasPromised) {
+  const test::TempDir dir;
+  URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir.path());
+  const std::string path = dir.File("000007.log");
+  const auto disk = FakeDisk::Create();
+  auto log = test::MustOpenBesideSide(disk, path, test::SharedRing());
+  const std::string good = StreamBytes(0, 2000);
+  ASSERT_TRUE(AppendChecked(log.get(), good, Crc(good)).ok());
+  ASSERT_TRUE(AppendChecked(log.get(), StreamBytes(2000, 5000), 1).ok());
+  ASSERT_TRUE(log->Flush().ok());
+  EXPECT_FALSE(log->Sync().ok());
+  EXPECT_FALSE(log->Close().ok());
+  const test::SideImage side(path);
+  ASSERT_TRUE(side.is_live());
+  EXPECT_GE(disk->Image().size(), side.written());
+  EXPECT_TRUE(side.Recover(disk->Image()) == StreamBytes(0, 7000));
+}
+
 // The ring of this log can be reached from outside: a bit does flip.
 TEST(ChecksumsOfASharedRingTest, ABitThatFlipsInTheRing) {
   const test::TempDir dir;

@@ -62,6 +62,32 @@ TEST(ChecksumHandoffTest, AWrongOneIsCorruptionOfAnyFile) {
   }
 }
 
+// RocksDB takes Corruption of a WAL that it reads for the log's end.
+TEST(ChecksumHandoffTest, ReadersOfADamagedWalAreToldOfAnIoError) {
+  const TempDir dir;
+  const rocksdb::IOOptions io;
+  const auto fs = MakeFs("uringfs_ring");
+  const std::string path = dir.File("000008.log");
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  rocksdb::FileOptions options;
+  options.handoff_checksum_type = rocksdb::ChecksumType::kCRC32c;
+  ASSERT_TRUE(fs->NewWritableFile(path, options, &file, nullptr).ok());
+  const std::string bytes(500, 'x');
+  const uint32_t crc32c = Crc32c(bytes.data(), bytes.size());
+  ASSERT_TRUE(AppendWith(file.get(), bytes, crc32c).ok());
+  ASSERT_TRUE(AppendWith(file.get(), bytes, crc32c + 1).ok());
+  ASSERT_TRUE(file->Flush(io, nullptr).ok()) << "it is not looked at";
+  EXPECT_TRUE(file->Sync(io, nullptr).IsCorruption());
+  std::unique_ptr<rocksdb::FSSequentialFile> reader;
+  uint64_t size = 0;
+  for (const rocksdb::IOStatus& status :
+       {fs->NewSequentialFile(path, options, &reader, nullptr),
+        fs->GetFileSize(path, io, &size, nullptr)}) {
+    EXPECT_TRUE(status.IsIOError()) << status.ToString();
+  }
+  static_cast<void>(file->Close(io, nullptr));
+}
+
 TEST(ChecksumHandoffTest, ADatabaseThatHandsThemOver) {
   for (const char* name : {"uringfs", "uringfs_ring"}) {
     const TempDir dir;

@@ -70,7 +70,7 @@ class ContentTest : public testing::Test {
 
   static RecordsEnd EndOf(const std::string& bytes) {
     RecordsEnd end;
-    EXPECT_TRUE(FindWalEnd(StringSource(bytes), "", &end).ok());
+    EXPECT_TRUE(FindWalEnd(StringSource(bytes), "", UINT64_MAX, &end).ok());
     return end;
   }
 

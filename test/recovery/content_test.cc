@@ -91,7 +91,7 @@ TEST_F(ContentTest, ACopyOfALogThatHasNothingYet) {
   ExpectUnusable("no bytes in common");
 }
 
-// As an owner leaves it that had to take back a promise.
+// As an owner leaves it that had summed up more than it promised.
 TEST_F(ContentTest, WithoutASum) {
   built_.sum = SideSum{built_.filled + 1, 0};
   built_.Build();
@@ -486,10 +486,37 @@ TEST_F(ContentTest, AcceptCutsNothingOff) {
   log.replace(built_.written, 4096, 4096, '\0');
   WriteWholeFile(built_.log_path, log, 0644);
   EXPECT_GT(Look().acceptable, 0u);
+  EXPECT_FALSE(Look().knows_rest) << "something was promised behind it";
   const RecoveryReport report = Choose(Unusable::kAccept);
   EXPECT_EQ(report.outcome, RecoveryOutcome::kAccepted) << report.message;
   EXPECT_TRUE(ReadWholeFile(built_.log_path) == whole);
   EXPECT_TRUE(ReadWholeFile(report.kept_log_path) == log);
+}
+
+TEST_F(ContentTest, AcceptLeavesNothingBehindAHole) {
+  built_.Build();
+  std::string log = built_.Bytes(0, built_.filled + 50000);
+  const uint64_t hole = built_.filled + 4096 - built_.written;
+  log.replace(built_.written, hole, hole, '\0');
+  WriteWholeFile(built_.log_path, log, 0644);
+  const RecoveryReport report = Choose(Unusable::kAccept);
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kAccepted) << report.message;
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) == built_.whole());
+  EXPECT_TRUE(ReadWholeFile(report.kept_log_path) == log);
+}
+
+// The numbers that the log lacks are those of writes without it.
+TEST_F(ContentTest, AcceptTakesWhatFollowsAGap) {
+  const uint64_t gap = EndOf(built_.Bytes(0, 40000)).offset;
+  built_.stream =
+      NumberedLog('a').substr(0, gap) + NumberedLog('a', 1001).substr(gap);
+  built_.Prepare();
+  built_.FlipBit(built_.filled - 1);
+  built_.WriteSide();
+  const RecordsEnd fits = EndOf(built_.Bytes(0, built_.filled - 1));
+  const RecoveryReport report = Choose(Unusable::kAccept);
+  EXPECT_GT(report.recovered_bytes, 0u);
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) == built_.Bytes(0, fits.offset));
 }
 
 TEST_F(ContentTest, AcceptLeavesALogThatHasOtherRecords) {

@@ -25,7 +25,7 @@ inline Status InspectDirectory(const std::string& directory,
                                std::vector<SideFileInfo>* infos) {
   infos->clear();
   std::vector<std::string> logs;
-  Status status = ListSideFiles(directory, &logs);
+  Status status = ListSideFiles(directory, nullptr, &logs);
   for (const std::string& log : logs) {
     SideFileInfo info;
     status = status.ok() ? InspectLog(log, &RocksDbWal(), &info) : status;
@@ -41,7 +41,7 @@ inline Status RecoverDirectory(const std::string& directory,
                                std::vector<RecoveryReport>* reports) {
   reports->clear();
   std::vector<std::string> logs;
-  Status status = ListSideFiles(directory, &logs);
+  Status status = ListSideFiles(directory, nullptr, &logs);
   for (const std::string& log : logs) {
     RecoveryReport report;
     status = status.ok() ? RecoverLog(log, OfRocksDb(), &report) : status;

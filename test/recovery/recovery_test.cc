@@ -214,10 +214,11 @@ TEST_F(RecoveryTest, SideFilesOfADirectory) {
     WriteWholeFile(dir_.File(name), "");
   }
   std::vector<std::string> logs;
-  ASSERT_TRUE(ListSideFiles(dir_.path(), &logs).ok());
+  ASSERT_TRUE(ListSideFiles(dir_.path(), nullptr, &logs).ok());
   EXPECT_THAT(logs,
               testing::ElementsAre(dir_.File("1.log"), dir_.File("2.log")));
-  EXPECT_EQ(ListSideFiles(dir_.File("no"), &logs).error_number(), ENOENT);
+  EXPECT_EQ(ListSideFiles(dir_.File("no"), nullptr, &logs).error_number(),
+            ENOENT);
 }
 
 TEST_F(RecoveryTest, WhatIsClearedIsKeptIfItMayBeWanted) {

@@ -145,7 +145,7 @@ TEST_P(WalRecordsTest, ALogThatCannotBeRead) {
   PosixFile directory;
   ASSERT_EQ(directory.Open(dir_.path(), O_RDONLY), 0);
   RecordsEnd end;
-  const Status status = FindWalEnd(directory, dir_.path(), &end);
+  const Status status = FindWalEnd(directory, dir_.path(), UINT64_MAX, &end);
   ASSERT_FALSE(status.ok());
   EXPECT_THAT(status.ToString(), testing::HasSubstr(dir_.path()));
 }
@@ -205,6 +205,7 @@ TEST_P(WalRecordsTest, NumbersInOrder) {
     char count;
     size_t bytes = 20;
   };
+  joint_ = 0;
   // How many records are in order.
   const auto count = [this](WalWriter log, const std::vector<Batch>& batches) {
     for (const Batch& batch : batches) {
@@ -227,6 +228,11 @@ TEST_P(WalRecordsTest, NumbersInOrder) {
   EXPECT_EQ(count(other.Add("no number"), {{7, 1}}), 0);
   WalWriter compressed = log;
   EXPECT_EQ(count(compressed.AddFragment(9, "zstd"), {{7, 1}}), 0);
+  // What is in front of the joint is not in question.
+  joint_ = WalWriter(GetParam()).AddBytes(20).bytes().size() + 1;
+  EXPECT_EQ(count(log, {{7, 1}, {9, 1}, {10, 1}}), 1);
+  joint_ *= 2;
+  EXPECT_EQ(count(log, {{7, 1}, {9, 1}, {10, 1}, {12, 1}}), 3);
 }
 
 TEST_P(WalRecordsTest, TheNumbersOfRecords) {

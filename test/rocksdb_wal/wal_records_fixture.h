@@ -36,7 +36,7 @@ class WalRecordsTest : public testing::TestWithParam<WalHeader> {
     PosixFile log;
     RecordsEnd end;
     EXPECT_EQ(log.Open(path_, O_RDONLY), 0);
-    const Status status = FindWalEnd(log, path_, &end);
+    const Status status = FindWalEnd(log, path_, joint_, &end);
     EXPECT_TRUE(status.ok()) << status.ToString();
     EXPECT_EQ(end.data_end, DataEnd(bytes));
     EXPECT_EQ(end.reason.empty(), end.kind == EndKind::kClean) << end.reason;
@@ -58,7 +58,7 @@ class WalRecordsTest : public testing::TestWithParam<WalHeader> {
     for (size_t cut = whole.bytes().size() + 1; cut-- > 0;) {
       ASSERT_EQ(log.Truncate(cut), 0);
       RecordsEnd end;
-      ASSERT_TRUE(FindWalEnd(log, path_, &end).ok());
+      ASSERT_TRUE(FindWalEnd(log, path_, joint_, &end).ok());
       ASSERT_EQ(Coarse(end.kind),
                 whole.IsEndOrPadding(cut) ? EndKind::kClean : EndKind::kTorn)
           << "cut at " << cut << ": " << end.reason;
@@ -75,6 +75,7 @@ class WalRecordsTest : public testing::TestWithParam<WalHeader> {
            log.WholeAt(is_padding ? bytes.size() : begin));
   }
 
+  uint64_t joint_ = UINT64_MAX;
   TempDir dir_;
   const std::string path_ = dir_.File("000007.log");
 };

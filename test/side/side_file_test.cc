@@ -15,6 +15,7 @@
 #include <string>
 #include <thread>
 
+#include "src/side/log_mark.h"
 #include "test/log/fake_log.h"
 #include "test/side/shared_rings.h"
 #include "test/side/side_image.h"
@@ -133,6 +134,43 @@ TEST_F(SideFileTest, AFileThatCannotBeRemovedWhenTheProcessEnds) {
   EXPECT_EQ(status, 0);
   EXPECT_TRUE(ReadWholeFile(shared + "/a.log") == StreamBytes(0, 10000));
   EXPECT_FALSE(SideImage(shared + "/a.log").is_live());
+}
+
+// Whoever moves the log alone is told so, until it is whole by itself.
+TEST_F(SideFileTest, ALogThatWasPartedFromItsSideFile) {
+  const std::string path = dir_.File("a.log");
+  auto log = MustOpen("a.log");
+  if (!IsMarkedLog(path)) {
+    GTEST_SKIP() << "no extended attributes in " << dir_.path();
+  }
+  ASSERT_TRUE(log->Append(StreamBytes(0, 1000)).ok());
+  ASSERT_TRUE(log->Flush().ok());
+  EXPECT_FALSE(LacksSideFile(path));
+  const std::string copy = dir_.File("b.log");
+  const auto copy_log = [&] {
+    ASSERT_EQ(std::system(("cp -a " + path + " " + copy).c_str()), 0);
+  };
+  for (const Unusable choice : {Unusable::kAccept, Unusable::kDiscard}) {
+    copy_log();
+    ASSERT_TRUE(LacksSideFile(copy));
+    SideFileInfo info;
+    ASSERT_TRUE(InspectLog(copy, nullptr, &info).ok());
+    EXPECT_EQ(info.state, SideState::kUnusable);
+    EXPECT_FALSE(info.knows_stake);
+    RecoveryOptions options;
+    RecoveryReport report;
+    ASSERT_TRUE(RecoverLog(copy, options, &report).ok());
+    EXPECT_EQ(report.outcome, RecoveryOutcome::kUnusable) << report.message;
+    options.unusable = choice;
+    ASSERT_TRUE(RecoverLog(copy, options, &report).ok());
+    EXPECT_FALSE(LacksSideFile(copy)) << report.message;
+  }
+  // Its owner has all, whatever becomes of the file.
+  std::filesystem::remove(Side("a.log"));
+  EXPECT_TRUE(LacksSideFile(path));
+  ASSERT_TRUE(log->Close().ok());
+  EXPECT_FALSE(LacksSideFile(path));
+  EXPECT_EQ(ReadWholeFile(path), StreamBytes(0, 1000));
 }
 
 // By which rsync knows that it has changed, within one second.

@@ -188,6 +188,24 @@ CHANGES = {
                        f'{NEW}mkdir "$O"; mv "$D"/* "$O"'),
     "mv-fs": Change("mv to another file system",
                     'O=$W/new; mv "$D" "$O"', place=EXT4, is_copy=True),
+    "mv-logs": Change(
+        "a wal_dir of its own, mv *.log to another one",
+        'mkdir "$P/to"; mv "$WAL_DIR"/*.log "$P/to"\n'
+        'mv "$WAL_DIR" "$P/old"; WAL_DIR=$P/to',
+        wal_dir="wal", expected=OR_ERROR, ways=NOT_REPAIR, events=ENDS),
+    "mv-logs-fs": Change(
+        "the same, on another file system",
+        'mkdir "$W/to"; mv "$WAL_DIR"/*.log "$W/to"\n'
+        'mv "$WAL_DIR" "$P/old"; WAL_DIR=$W/to',
+        wal_dir="wal", expected=OR_ERROR, ways=NOT_REPAIR, place=EXT4,
+        events=ENDS),
+    "cp-logs": Change(
+        "cp -a of all but the side files, the copy is opened",
+        f'{NEW}cp -a "$D" "$O"; rm -f "$O"/*.uringfs', expected=OR_ERROR,
+        events=ENDS),
+    "rm-sides-live": Change(
+        "the side files are removed while it is open",
+        live='rm -f "$D"/*.uringfs', expected=OR_ERROR, events=ENDS),
     "symlink": Change("opened by a symbolic link",
                       f'{NEW}ln -s "$D" "$O"'),
     "wal-dir": Change("a wal_dir of its own", wal_dir="wal"),

@@ -16,9 +16,6 @@ namespace uringfs {
 // Crc32c(b, m, Crc32c(a, n)) is the value of a and b.
 uint32_t Crc32c(const void* data, size_t bytes, uint32_t init = 0);
 
-// The way back: the `init` with which Crc32c of these bytes is `crc`.
-uint32_t Crc32cInFrontOf(const void* data, size_t bytes, uint32_t crc);
-
 }  // namespace uringfs
 
 #endif  // URINGFS_INTERNAL_CRC32C_H_

@@ -1,0 +1,29 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// The mark of a log whose newest bytes may be in its side file only: an
+// extended attribute of the log's file, so that it goes where that goes. A log
+// with a mark and without a side file was parted from it: `mv *.log` does that.
+//
+// Order: the side file is made, then the mark; the mark goes, then the side
+// file. A file system with a journal keeps that order through power loss. Since
+// others do not, a mark counts in the boot in which it was made only.
+//
+// Best effort: file systems that have no such attributes have no marks.
+//
+// THREADS: any.
+
+#ifndef URINGFS_SIDE_LOG_MARK_H_
+#define URINGFS_SIDE_LOG_MARK_H_
+
+#include <string>
+
+namespace uringfs {
+
+void MarkLog(const std::string& log_path);
+// 0 if it has none any more; else the errno.
+int UnmarkLog(const std::string& log_path);
+bool IsMarkedLog(const std::string& log_path);
+
+}  // namespace uringfs
+
+#endif  // URINGFS_SIDE_LOG_MARK_H_
