@@ -460,8 +460,9 @@ std::string UnusableMessage(const std::string& log_path,
          "that, or choose: `uringfs recover --accept " +
          directory + "` moves into the log what fits, `uringfs recover " +
          "--discard " + directory +
-         "` does without; both keep a copy of the side file, and with "
-         "--dry-run they only say what they would do";
+         "` does without (name the database, too, if this is its wal_dir); "
+         "both keep a copy of the side file, and with --dry-run they only say "
+         "what they would do";
 }
 
 }  // namespace uringfs

@@ -136,10 +136,6 @@ std::string HeaderComplaint(const SideHeader& header, uint64_t file_bytes) {
                 std::to_string(kSideRingOffset + SideRingBytes(header)) +
                 ", or a few more";
   }
-  if (complaint.empty() && BootId().empty()) {
-    complaint =
-        "the kernel's boot id cannot be read; mount /proc and try again";
-  }
   return complaint;
 }
 
@@ -275,6 +271,11 @@ Status ReadContent(const std::string& log_path, Side* side) {
       page.state == (page.header.version < kSideVersion ? 0 : kSideIdle);
   if (is_ours && is_idle) {
     return ReadIdle(log_path, page, side);
+  }
+  if (BootId().empty()) {
+    return Status::IoError(
+        side->path +
+        ": the kernel's boot id cannot be read; mount /proc and try again");
   }
   std::string complaint = HeaderComplaint(page.header, file_bytes);
   if (complaint.empty()) {

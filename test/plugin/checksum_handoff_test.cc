@@ -9,6 +9,7 @@
 #include <string>
 
 #include "test/plugin/file_systems.h"
+#include "test/rocksdb_wal/wal_writer.h"
 #include "test/support/temp_dir.h"
 
 #include "gtest/gtest.h"
@@ -72,7 +73,7 @@ TEST(ChecksumHandoffTest, ReadersOfADamagedWalAreToldOfAnIoError) {
   rocksdb::FileOptions options;
   options.handoff_checksum_type = rocksdb::ChecksumType::kCRC32c;
   ASSERT_TRUE(fs->NewWritableFile(path, options, &file, nullptr).ok());
-  const std::string bytes(500, 'x');
+  const std::string bytes = WalWriter().AddBytes(500).bytes();
   const uint32_t crc32c = Crc32c(bytes.data(), bytes.size());
   ASSERT_TRUE(AppendWith(file.get(), bytes, crc32c).ok());
   ASSERT_TRUE(AppendWith(file.get(), bytes, crc32c + 1).ok());
