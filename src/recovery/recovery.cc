@@ -242,10 +242,11 @@ class Recovery {
   // Moves what fits into the log, or makes durable what is there already: an
   // earlier run may have moved it, and its fsync failed.
   Status Accept(const SideLook& look);
-  // Where a log ends into which the ring was moved up to `end`. What it has
-  // behind that stays, but nothing behind a hole: RocksDB would pass over that.
+  // Where the log is to end, and whether that cuts more than zeros off. What is
+  // behind the ring's bytes stays, but nothing behind a hole: RocksDB would
+  // pass over that.
   Status FindAcceptedEnd(const SideLook& look, const PosixFile& log,
-                         uint64_t end, uint64_t* log_end) const;
+                         uint64_t* log_end, bool* cuts_bytes) const;
   std::string Kept() const;  // words for a copy that was kept
   std::string WaysBack() const;
   Status Report(RecoveryOutcome outcome, const std::string& message);
@@ -480,9 +481,13 @@ Status Recovery::Accept(const SideLook& look) {
     status = WriteAnew(log_path_, source, log,
                        std::min({words.written, words.filled, end}), end);
   }
-  auto log_end = static_cast<uint64_t>(look.side.log.st_size);
-  if (status.ok() && has_more) {
-    status = FindAcceptedEnd(look, log, end, &log_end);
+  uint64_t log_end = 0;
+  bool cuts_bytes = false;
+  if (status.ok()) {
+    status = FindAcceptedEnd(look, log, &log_end, &cuts_bytes);
+  }
+  if (status.ok() && cuts_bytes && !has_more) {
+    status = KeepLog(log_path_, look, &report_->kept_log_path);
   }
   if (status.ok()) {
     status = CutDurably(log_path_, log, log_end);
@@ -496,15 +501,22 @@ Status Recovery::Accept(const SideLook& look) {
 }
 
 Status Recovery::FindAcceptedEnd(const SideLook& look, const PosixFile& log,
-                                 uint64_t end, uint64_t* log_end) const {
-  *log_end = end;
+                                 uint64_t* log_end, bool* cuts_bytes) const {
+  const uint64_t end = look.judgement.end;
+  const bool has_more = look.judgement.acceptable > 0;
+  *log_end = has_more ? end
+                      : std::max<uint64_t>(
+                            end, static_cast<uint64_t>(look.side.log.st_size));
   if (!look.has_records) {
     return Status::Ok();
   }
   RecordsEnd now;
   Status status = options_.format->FindEnd(log, log_path_, UINT64_MAX, &now);
-  *log_end =
-      std::max(end, now.kind == EndKind::kTorn ? now.offset : now.data_end);
+  const bool has_hole = now.kind == EndKind::kTorn;
+  *cuts_bytes = has_hole && now.data_end > std::max(end, now.offset);
+  if (has_more || *cuts_bytes) {
+    *log_end = std::max({end, now.offset, has_hole ? 0 : now.data_end});
+  }
   return status;
 }
 

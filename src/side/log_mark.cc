@@ -2,6 +2,7 @@
 
 #include "src/side/log_mark.h"
 
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include <cerrno>
@@ -16,26 +17,29 @@ constexpr size_t kMaxBytes = 64;
 
 }  // namespace
 
-void MarkLog(const std::string& log_path) {
+void MarkLog(int fd) {
   const std::string& boot = BootId();
-  (void)::lsetxattr(log_path.c_str(), kName, boot.data(), boot.size(), 0);
+  (void)::fsetxattr(fd, kName, boot.data(), boot.size(), 0);
 }
 
+void UnmarkLog(int fd) { (void)::fremovexattr(fd, kName); }
+
 int UnmarkLog(const std::string& log_path) {
-  if (::lremovexattr(log_path.c_str(), kName) == 0 || errno == ENODATA ||
-      errno == ENOTSUP || errno == ENOENT) {
+  if (::lremovexattr(log_path.c_str(), kName) == 0) {
     return 0;
   }
-  // Where nobody may remove any there may be none.
   const int error = errno;
-  return ::lgetxattr(log_path.c_str(), kName, nullptr, 0) < 0 ? 0 : error;
+  return IsMarkedLog(log_path) ? error : 0;
 }
 
 bool IsMarkedLog(const std::string& log_path) {
   char boot[kMaxBytes];
   const ssize_t bytes =
       ::lgetxattr(log_path.c_str(), kName, boot, sizeof(boot));
-  return bytes > 0 && BootId() == std::string(boot, static_cast<size_t>(bytes));
+  struct stat log = {};
+  return bytes > 0 &&
+         BootId() == std::string(boot, static_cast<size_t>(bytes)) &&
+         ::lstat(log_path.c_str(), &log) == 0 && log.st_nlink == 1;
 }
 
 }  // namespace uringfs

@@ -19,9 +19,14 @@
 
 namespace uringfs {
 
-void MarkLog(const std::string& log_path);
-// 0 if it has none any more; else the errno.
+// Its owner knows it by a descriptor, wherever it has been moved to.
+void MarkLog(int fd);
+void UnmarkLog(int fd);
+
+// 0 if the log has no mark any more that counts; else the errno.
 int UnmarkLog(const std::string& log_path);
+// Not if it has another name: the mark is that one's as well, and so may be the
+// side file.
 bool IsMarkedLog(const std::string& log_path);
 
 }  // namespace uringfs

@@ -80,6 +80,7 @@ uint64_t NextGeneration() {
 SideFile::SideFile(int fd, std::string path, const LogOptions& options)
     : fd_(fd),
       path_(std::move(path)),
+      log_fd_(::open(LogPath().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)),
       buffer_bytes_(options.buffer_bytes),
       buffers_count_(options.buffers_count) {}
 
@@ -88,6 +89,9 @@ SideFile::~SideFile() {
     ::munmap(memory_, MappedBytes());
   }
   ::close(fd_);
+  if (log_fd_ >= 0) {
+    ::close(log_fd_);
+  }
 }
 
 std::string SideFile::LogPath() const {
@@ -201,9 +205,9 @@ Status SideFile::Unlink() {
   if (!IsInPlace()) {
     return Status::Ok();  // somebody has replaced or removed it
   }
-  const int error = Unmark();
-  if (error != 0) {
-    return Status::FromErrno(error, "take the mark off", LogPath());
+  // The mark is gone unless that was not allowed (any more).
+  if (IsMarkedLog(LogPath())) {
+    return Status::FromErrno(EPERM, "take the mark off", LogPath());
   }
   const bool is_gone = ::unlink(path_.c_str()) == 0 || errno == ENOENT;
   return is_gone ? Status::Ok()
@@ -260,12 +264,15 @@ void SideFile::WriteHeader(SideHeader header) {
 
 void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   Forget();
-  const std::string log_path = LogPath();
-  MarkLog(log_path);
+  struct stat marked = {};
+  if (::fstat(log_fd_, &marked) == 0 && marked.st_ino == log.inode &&
+      marked.st_dev == log.device) {
+    MarkLog(log_fd_);
+  }
   SideHeader header = HeaderOfNoLog(log.device);
   header.log_inode = log.inode;
   header.log_birth = log.birth;
-  header.log_name = NameHashOf(log_path);
+  header.log_name = NameHashOf(LogPath());
   header.origin = origin;
   header.sum_begin = origin + AlignDown(end - origin, buffer_bytes_);
   WriteHeader(header);
@@ -299,17 +306,7 @@ void SideFile::Disarm() {
   // [S1] release, and the cut of the file before it.
   Word(kSideStateAt)->store(kSideIdle, std::memory_order_release);
   is_armed_ = false;
-  (void)Unmark();  // asked for again in Unlink
-}
-
-// The log is whole by itself, whatever has become of this file.
-int SideFile::Unmark() const {
-  const std::string log_path = LogPath();
-  struct stat log = {};
-  const bool is_it = ::lstat(log_path.c_str(), &log) == 0 &&
-                     log.st_ino == header_.log_inode &&
-                     log.st_dev == header_.log_device;
-  return is_it ? UnmarkLog(log_path) : 0;
+  UnmarkLog(log_fd_);
 }
 
 void SideFile::Forget() {

@@ -104,7 +104,6 @@ class SideFile {
   void ShareModeOf(const std::string& log_path) const;
   Status Allocate();
   std::string LogPath() const;
-  int Unmark() const;
   size_t MappedBytes() const;
   SideHeader HeaderOfNoLog(dev_t device) const;
   void WriteHeader(SideHeader header);
@@ -115,6 +114,7 @@ class SideFile {
 
   const int fd_;
   const std::string path_;
+  const int log_fd_;  // for its mark; -1: it has none
   const uint32_t buffer_bytes_;
   const uint32_t buffers_count_;
   char* memory_ = nullptr;

@@ -98,7 +98,8 @@ bool IsOfOtherBoot(const SideHeader& header);
 // Whether the process that a header names is there.
 bool IsOwnerAlive(const SideHeader& header);
 
-// Removes the file, unless its name leads to another one by now.
+// Removes the file, which nobody needs, unless its name leads to another one by
+// now. One stays if whoever asks may not write to the log: see log_mark.h.
 Status RemoveSide(const Side& side);
 
 // Names that are tried for what is kept aside.

@@ -29,6 +29,11 @@ Status Unmark(const Side& side) {
                     : Status::FromErrno(error, "take the mark off", log_path);
 }
 
+// Somebody else's log: what is not needed may stay beside it.
+bool IsNotAllowed(const Status& status) {
+  return status.error_number() == EACCES || status.error_number() == EPERM;
+}
+
 // Whether the log cannot do without it, as far as its own words tell.
 bool MayBeWanted(const Side& side) {
   switch (side.content) {
@@ -70,7 +75,7 @@ Status RemoveSide(const Side& side) {
   }
   Status status = Unmark(side);
   if (!status.ok()) {
-    return status;
+    return IsNotAllowed(status) ? Status::Ok() : status;
   }
   return ::unlink(side.path.c_str()) == 0 || errno == ENOENT
              ? Status::Ok()

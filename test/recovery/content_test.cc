@@ -23,9 +23,11 @@ namespace uringfs {
 namespace {
 
 using std::filesystem::exists;
+using test::BatchHead;
 using test::ContentTest;
 using test::NumberedLog;
 using test::ReadWholeFile;
+using test::WalWriter;
 using test::WriteWholeFile;
 using ::testing::HasSubstr;
 
@@ -503,6 +505,37 @@ TEST_F(ContentTest, AcceptLeavesNothingBehindAHole) {
   EXPECT_EQ(report.outcome, RecoveryOutcome::kAccepted) << report.message;
   EXPECT_TRUE(ReadWholeFile(built_.log_path) == built_.whole());
   EXPECT_TRUE(ReadWholeFile(report.kept_log_path) == log);
+}
+
+// An earlier run was ended before it had cut.
+TEST_F(ContentTest, AcceptLeavesNothingBehindAHoleThatItFinds) {
+  built_.Build();
+  std::string log = built_.Bytes(0, built_.filled + 50000);
+  log.replace(built_.filled, 4096, 4096, '\0');
+  WriteWholeFile(built_.log_path, log, 0644);
+  EXPECT_EQ(Look().acceptable, 0u);
+  const RecoveryReport report = Choose(Unusable::kAccept);
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kAccepted) << report.message;
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) == built_.whole());
+  EXPECT_TRUE(ReadWholeFile(report.kept_log_path) == log);
+}
+
+// The last record ends in zeros.
+TEST_F(ContentTest, AcceptCutsNoZerosOffARecord) {
+  WalWriter wal;
+  wal.Add(BatchHead(1) + std::string(120000, 'x'));
+  wal.Add(BatchHead(2) + std::string(9000, 'y'));
+  built_.filled = wal.bytes().size();
+  wal.Add(BatchHead(3) + std::string(20000, 'z') + std::string(300, '\0'));
+  built_.stream = wal.bytes();
+  built_.Build();
+  std::string log = built_.stream;
+  log.replace(built_.written, 4096, 4096, '\0');
+  WriteWholeFile(built_.log_path, log, 0644);
+  EXPECT_GT(Look().acceptable, 0u);
+  const RecoveryReport report = Choose(Unusable::kAccept);
+  EXPECT_EQ(report.outcome, RecoveryOutcome::kAccepted) << report.message;
+  EXPECT_TRUE(ReadWholeFile(built_.log_path) == built_.stream);
 }
 
 // The numbers that the log lacks are those of writes without it.

@@ -165,12 +165,51 @@ TEST_F(SideFileTest, ALogThatWasPartedFromItsSideFile) {
     ASSERT_TRUE(RecoverLog(copy, options, &report).ok());
     EXPECT_FALSE(LacksSideFile(copy)) << report.message;
   }
-  // Its owner has all, whatever becomes of the file.
+  // Its owner has all, whatever becomes of the file, and of the log.
   std::filesystem::remove(Side("a.log"));
   EXPECT_TRUE(LacksSideFile(path));
+  const std::string moved = dir_.File("moved.log");
+  std::filesystem::rename(path, moved);
+  EXPECT_TRUE(LacksSideFile(moved));
+  std::filesystem::create_hard_link(moved, dir_.File("c.log"));
+  EXPECT_FALSE(LacksSideFile(moved)) << "of another name it may be";
+  std::filesystem::remove(dir_.File("c.log"));
   ASSERT_TRUE(log->Close().ok());
-  EXPECT_FALSE(LacksSideFile(path));
-  EXPECT_EQ(ReadWholeFile(path), StreamBytes(0, 1000));
+  EXPECT_FALSE(LacksSideFile(moved));
+  EXPECT_EQ(ReadWholeFile(moved), StreamBytes(0, 1000));
+}
+
+// Of a log that somebody else has made: it is whole, so nothing is refused.
+TEST_F(SideFileTest, AMarkThatMayNotBeTakenOff) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can be somebody else";
+  }
+  const std::string shared = dir_.File("shared");
+  std::filesystem::create_directory(shared);
+  ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(shared.c_str(), 0777), 0);
+  const std::string path = shared + "/a.log";
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::unique_ptr<LogStore> log;
+    RecoveryReport report;
+    const bool is_closed = LogStore::Open(path, SharedRing(), &log).ok() &&
+                           log->Append(StreamBytes(0, 5000)).ok() &&
+                           log->Flush().ok() && ::setgid(65534) == 0 &&
+                           ::setuid(65534) == 0 && log->Close().ok();
+    const bool is_good = is_closed && !LacksSideFile(path) &&
+                         RecoverLog(path, RecoveryOptions(), &report).ok() &&
+                         report.outcome == RecoveryOutcome::kRemoved;
+    ::_exit(is_good ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  RecoveryReport report;
+  EXPECT_TRUE(RecoverLog(path, RecoveryOptions(), &report).ok());
+  EXPECT_TRUE(ReadWholeFile(path) == StreamBytes(0, 5000));
+  EXPECT_FALSE(Exists(SideFilePath(path)));
 }
 
 // By which rsync knows that it has changed, within one second.

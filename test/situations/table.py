@@ -165,6 +165,10 @@ CHANGES = {
         "cp -al of the open database, before more puts",
         live='cp -al "$D" "$D.links"',
         events=ENDS + ("full-log", "full-flush")),
+    "cp-al-live": Change(
+        "cp -al of the open database, too small for a side file; it grows, and "
+        "the links are opened", 'O=$D.links', live='cp -al "$D" "$D.links"',
+        events=ENDS, sizes=("grown",), counts="half"),
     "tool-live": Change(
         "`uringfs recover`, also with --accept and --discard, of the open "
         "database",
@@ -425,6 +429,7 @@ SIZES = {
     "many": (1000, 1000, 128 << 10),   # several logs
     "short": (20000, 100, 0),          # many records in a block
     "small": (40, 100, 0),             # too short for a side file
+    "grown": (100, 800, 0),            # too short after half of them
     "full": (4000, 4000, 0),           # half of them, and until it is full
 }
 
