@@ -446,8 +446,12 @@ Status Recovery::Choose(const SideLook& look) {
           ((accepts ? judgement.knows_rest : judgement.knows_stake)
                ? std::to_string(report_->lost_bytes)
                : "an unknown number of") +
-          " acknowledged bytes are not in it. What it was refused for: " +
-          judgement.reason + WaysBack());
+          " acknowledged bytes are not in it" +
+          (report_->cut_bytes > 0
+               ? "; " + std::to_string(report_->cut_bytes) +
+                     " bytes of the log behind a hole were cut off"
+               : "") +
+          ". What it was refused for: " + judgement.reason + WaysBack());
 }
 
 std::string Recovery::WaysBack() const {
@@ -493,6 +497,8 @@ Status Recovery::Accept(const SideLook& look) {
     status = CutDurably(log_path_, log, log_end);
   }
   if (status.ok()) {
+    report_->cut_bytes =
+        cuts_bytes ? static_cast<uint64_t>(look.side.log.st_size) - log_end : 0;
     report_->recovered_bytes = judgement.acceptable;
     report_->lost_bytes -=
         std::min(report_->lost_bytes, report_->recovered_bytes);
@@ -513,7 +519,11 @@ Status Recovery::FindAcceptedEnd(const SideLook& look, const PosixFile& log,
   RecordsEnd now;
   Status status = options_.format->FindEnd(log, log_path_, UINT64_MAX, &now);
   const bool has_hole = now.kind == EndKind::kTorn;
-  *cuts_bytes = has_hole && now.data_end > std::max(end, now.offset);
+  // A hole in front of what is asked for is none of ours.
+  const SideWords& words = look.side.words;
+  const bool is_ours =
+      has_more || now.offset >= std::min(words.written, words.filled);
+  *cuts_bytes = has_hole && is_ours && now.data_end > std::max(end, now.offset);
   if (has_more || *cuts_bytes) {
     *log_end = std::max({end, now.offset, has_hole ? 0 : now.data_end});
   }

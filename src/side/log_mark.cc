@@ -25,21 +25,23 @@ void MarkLog(int fd) {
 void UnmarkLog(int fd) { (void)::fremovexattr(fd, kName); }
 
 int UnmarkLog(const std::string& log_path) {
-  if (::lremovexattr(log_path.c_str(), kName) == 0) {
+  if (::removexattr(log_path.c_str(), kName) == 0) {
     return 0;
   }
   const int error = errno;
-  return IsMarkedLog(log_path) ? error : 0;
+  return HasMark(log_path) ? error : 0;
+}
+
+bool HasMark(const std::string& log_path) {
+  char boot[kMaxBytes];
+  const ssize_t bytes = ::getxattr(log_path.c_str(), kName, boot, sizeof(boot));
+  return bytes > 0 && BootId() == std::string(boot, static_cast<size_t>(bytes));
 }
 
 bool IsMarkedLog(const std::string& log_path) {
-  char boot[kMaxBytes];
-  const ssize_t bytes =
-      ::lgetxattr(log_path.c_str(), kName, boot, sizeof(boot));
   struct stat log = {};
-  return bytes > 0 &&
-         BootId() == std::string(boot, static_cast<size_t>(bytes)) &&
-         ::lstat(log_path.c_str(), &log) == 0 && log.st_nlink == 1;
+  return HasMark(log_path) && ::stat(log_path.c_str(), &log) == 0 &&
+         log.st_nlink == 1;
 }
 
 }  // namespace uringfs

@@ -23,10 +23,12 @@ namespace uringfs {
 void MarkLog(int fd);
 void UnmarkLog(int fd);
 
-// 0 if the log has no mark any more that counts; else the errno.
+// By path, also of a symbolic link to it. 0 if the log has no mark of this boot
+// any more; else the errno.
 int UnmarkLog(const std::string& log_path);
-// Not if it has another name: the mark is that one's as well, and so may be the
-// side file.
+bool HasMark(const std::string& log_path);
+// Whether the mark counts. Not if the log has another name: the mark is that
+// one's as well, and so may be the side file.
 bool IsMarkedLog(const std::string& log_path);
 
 }  // namespace uringfs

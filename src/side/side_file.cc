@@ -206,7 +206,7 @@ Status SideFile::Unlink() {
     return Status::Ok();  // somebody has replaced or removed it
   }
   // The mark is gone unless that was not allowed (any more).
-  if (IsMarkedLog(LogPath())) {
+  if (HasMark(LogPath())) {
     return Status::FromErrno(EPERM, "take the mark off", LogPath());
   }
   const bool is_gone = ::unlink(path_.c_str()) == 0 || errno == ENOENT;
@@ -265,8 +265,9 @@ void SideFile::WriteHeader(SideHeader header) {
 void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   Forget();
   struct stat marked = {};
-  if (::fstat(log_fd_, &marked) == 0 && marked.st_ino == log.inode &&
-      marked.st_dev == log.device) {
+  is_marked_ = ::fstat(log_fd_, &marked) == 0 && marked.st_ino == log.inode &&
+               marked.st_dev == log.device;
+  if (is_marked_) {
     MarkLog(log_fd_);
   }
   SideHeader header = HeaderOfNoLog(log.device);
@@ -306,7 +307,9 @@ void SideFile::Disarm() {
   // [S1] release, and the cut of the file before it.
   Word(kSideStateAt)->store(kSideIdle, std::memory_order_release);
   is_armed_ = false;
-  UnmarkLog(log_fd_);
+  if (is_marked_) {
+    UnmarkLog(log_fd_);
+  }
 }
 
 void SideFile::Forget() {

@@ -119,6 +119,7 @@ class SideFile {
   const uint32_t buffers_count_;
   char* memory_ = nullptr;
   bool is_armed_ = false;
+  bool is_marked_ = false;  // the log was marked, if it can be
   size_t tail_bytes_ = 0;   // see kSideTailLimit
   SideHeader header_ = {};  // as it was written
 

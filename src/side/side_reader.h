@@ -99,7 +99,8 @@ bool IsOfOtherBoot(const SideHeader& header);
 bool IsOwnerAlive(const SideHeader& header);
 
 // Removes the file, which nobody needs, unless its name leads to another one by
-// now. One stays if whoever asks may not write to the log: see log_mark.h.
+// now. One that holds nothing stays if whoever asks may not write to the log:
+// see log_mark.h.
 Status RemoveSide(const Side& side);
 
 // Names that are tried for what is kept aside.

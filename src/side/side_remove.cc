@@ -75,7 +75,9 @@ Status RemoveSide(const Side& side) {
   }
   Status status = Unmark(side);
   if (!status.ok()) {
-    return IsNotAllowed(status) ? Status::Ok() : status;
+    const bool may_stay =
+        IsNotAllowed(status) && side.content != SideContent::kLive;
+    return may_stay ? Status::Ok() : status;
   }
   return ::unlink(side.path.c_str()) == 0 || errno == ENOENT
              ? Status::Ok()

@@ -153,6 +153,10 @@ TEST_F(SideFileTest, ALogThatWasPartedFromItsSideFile) {
   for (const Unusable choice : {Unusable::kAccept, Unusable::kDiscard}) {
     copy_log();
     ASSERT_TRUE(LacksSideFile(copy));
+    const std::string link = dir_.File("link.log");
+    std::filesystem::create_symlink(copy, link);
+    EXPECT_TRUE(LacksSideFile(link)) << "by a symbolic link too";
+    std::filesystem::remove(link);
     SideFileInfo info;
     ASSERT_TRUE(InspectLog(copy, nullptr, &info).ok());
     EXPECT_EQ(info.state, SideState::kUnusable);
