@@ -48,8 +48,7 @@ Status ListSideFiles(const std::string& directory, const LogFormat* format,
   const int error = ListDirectory(directory, &names);
   for (const std::string& name : names) {
     if (IsSideFileName(name)) {
-      const size_t stem = name.size() - (sizeof(kSideSuffix) - 1);
-      log_paths->push_back(prefix + name.substr(0, stem));
+      log_paths->push_back(prefix + LogPathOf(name));
     } else if (format != nullptr && format->Knows(prefix + name) &&
                LacksSideFile(prefix + name)) {
       log_paths->push_back(prefix + name);

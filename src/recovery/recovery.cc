@@ -59,6 +59,24 @@ Status WriteAnew(const std::string& log_path, const ByteSource& source,
   return Status::Ok();
 }
 
+Status OpenToWrite(const std::string& log_path, PosixFile* log) {
+  const int error = log->Open(log_path, O_RDWR | O_NOFOLLOW);
+  return error == 0 ? Status::Ok()
+                    : Status::FromErrno(error, "recover: open", log_path);
+}
+
+// Writes anew what the owner had not seen written, up to `to`, as the ring has
+// it, or the log itself.
+Status WriteFrom(const std::string& log_path, const SideLook& look,
+                 bool from_ring, uint64_t to, const PosixFile& log) {
+  const SideWords& words = look.side.words;
+  const JoinedLog joined(look.log, look.side);
+  const ByteSource& source =
+      from_ring ? static_cast<const ByteSource&>(joined) : look.log;
+  return WriteAnew(log_path, source, log,
+                   std::min({words.written, words.filled, to}), to);
+}
+
 Status CutDurably(const std::string& log_path, const PosixFile& log,
                   uint64_t end) {
   int error = log.Truncate(end);
@@ -74,12 +92,13 @@ Status CutDurably(const std::string& log_path, const PosixFile& log,
 Status KeepLog(const std::string& log_path, const SideLook& look,
                std::string* kept) {
   PosixFile copy;
-  int error = EEXIST;
-  for (int i = 1; i <= kMaxKept && error == EEXIST; ++i) {
-    *kept = log_path + ".kept" + std::to_string(i);
-    error = copy.Open(*kept, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
-                      look.side.log.st_mode & 0777);
-  }
+  int error = TakeKeptName(
+      log_path,
+      [&](const std::string& name) {
+        return copy.Open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+                         look.side.log.st_mode & 0777);
+      },
+      kept);
   if (error != 0) {
     return Status::FromErrno(error, "recover: make a copy of the log", *kept);
   }
@@ -324,18 +343,11 @@ Status Recovery::Act(const SideLook& look) {
 
 Status Recovery::WriteUpTo(const SideLook& look, uint64_t end) {
   PosixFile log;
-  const int error = log.Open(log_path_, O_RDWR | O_NOFOLLOW);
-  if (error != 0) {
-    return Status::FromErrno(error, "recover: open", log_path_);
+  Status status = OpenToWrite(log_path_, &log);
+  if (status.ok()) {
+    status = WriteFrom(log_path_, look, look.judgement.at_stake > 0,
+                       std::min(look.side.words.filled, end), log);
   }
-  const SideWords& words = look.side.words;
-  const JoinedLog joined(look.log, look.side);
-  const ByteSource& source = look.judgement.at_stake > 0
-                                 ? static_cast<const ByteSource&>(joined)
-                                 : look.log;
-  Status status = WriteAnew(log_path_, source, log,
-                            std::min({words.written, words.filled, end}),
-                            std::min(words.filled, end));
   return status.ok() ? CutDurably(log_path_, log, end) : status;
 }
 
@@ -386,11 +398,10 @@ Status Recovery::CutTorn(const SideLook& look) {
   }
   const auto bytes = static_cast<uint64_t>(look.side.log.st_size);
   PosixFile log;
-  const int error = log.Open(log_path_, O_RDWR | O_NOFOLLOW);
-  if (error != 0) {
-    return Status::FromErrno(error, "recover: open", log_path_);
+  Status status = OpenToWrite(log_path_, &log);
+  if (status.ok()) {
+    status = CutDurably(log_path_, log, end.offset);
   }
-  Status status = CutDurably(log_path_, log, end.offset);
   if (status.ok()) {
     status = Drop(look);
   }
@@ -468,22 +479,14 @@ std::string Recovery::WaysBack() const {
 
 Status Recovery::Accept(const SideLook& look) {
   const Judgement& judgement = look.judgement;
-  const SideWords& words = look.side.words;
-  const uint64_t end = judgement.end;
-  PosixFile log;
-  const int error = log.Open(log_path_, O_RDWR | O_NOFOLLOW);
-  if (error != 0) {
-    return Status::FromErrno(error, "recover: open", log_path_);
-  }
   const bool has_more = judgement.acceptable > 0;
-  Status status = has_more ? KeepLog(log_path_, look, &report_->kept_log_path)
-                           : Status::Ok();
+  PosixFile log;
+  Status status = OpenToWrite(log_path_, &log);
+  if (status.ok() && has_more) {
+    status = KeepLog(log_path_, look, &report_->kept_log_path);
+  }
   if (status.ok()) {
-    const JoinedLog joined(look.log, look.side);
-    const ByteSource& source =
-        has_more ? static_cast<const ByteSource&>(joined) : look.log;
-    status = WriteAnew(log_path_, source, log,
-                       std::min({words.written, words.filled, end}), end);
+    status = WriteFrom(log_path_, look, has_more, judgement.end, log);
   }
   uint64_t log_end = 0;
   bool cuts_bytes = false;

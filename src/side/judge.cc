@@ -422,8 +422,7 @@ Judgement Judge(const SideFacts& facts) {
               std::to_string(facts.log_bytes) +
               " bytes, was left with one: whoever moved or copied the log (`mv "
               "*.log`) has left it behind, or removed it; bring it here. (If "
-              "the "
-              "log was written over as a whole since, nothing is lost)");
+              "the log was written over as a whole since, nothing is lost)");
     case SideContent::kBlank:
       // Its maker died before there was anything in it; or the machine went
       // down before its first page was written. The log tells.

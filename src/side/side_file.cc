@@ -80,7 +80,8 @@ uint64_t NextGeneration() {
 SideFile::SideFile(int fd, std::string path, const LogOptions& options)
     : fd_(fd),
       path_(std::move(path)),
-      log_fd_(::open(LogPath().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)),
+      log_fd_(
+          ::open(LogPathOf(path_).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)),
       buffer_bytes_(options.buffer_bytes),
       buffers_count_(options.buffers_count) {}
 
@@ -92,10 +93,6 @@ SideFile::~SideFile() {
   if (log_fd_ >= 0) {
     ::close(log_fd_);
   }
-}
-
-std::string SideFile::LogPath() const {
-  return path_.substr(0, path_.size() - (sizeof(kSideSuffix) - 1));
 }
 
 size_t SideFile::MappedBytes() const {
@@ -206,8 +203,8 @@ Status SideFile::Unlink() {
     return Status::Ok();  // somebody has replaced or removed it
   }
   // The mark is gone unless that was not allowed (any more).
-  if (HasMark(LogPath())) {
-    return Status::FromErrno(EPERM, "take the mark off", LogPath());
+  if (HasMark(LogPathOf(path_))) {
+    return Status::FromErrno(EPERM, "take the mark off", LogPathOf(path_));
   }
   const bool is_gone = ::unlink(path_.c_str()) == 0 || errno == ENOENT;
   return is_gone ? Status::Ok()
@@ -273,7 +270,7 @@ void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   SideHeader header = HeaderOfNoLog(log.device);
   header.log_inode = log.inode;
   header.log_birth = log.birth;
-  header.log_name = NameHashOf(LogPath());
+  header.log_name = NameHashOf(LogPathOf(path_));
   header.origin = origin;
   header.sum_begin = origin + AlignDown(end - origin, buffer_bytes_);
   WriteHeader(header);

@@ -103,7 +103,6 @@ class SideFile {
   SideFile(int fd, std::string path, const LogOptions& options);
   void ShareModeOf(const std::string& log_path) const;
   Status Allocate();
-  std::string LogPath() const;
   size_t MappedBytes() const;
   SideHeader HeaderOfNoLog(dev_t device) const;
   void WriteHeader(SideHeader header);

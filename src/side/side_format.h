@@ -91,6 +91,10 @@ inline uint64_t SideRingBytes(const SideHeader& header) {
 inline std::string SidePathOf(const std::string& log_path) {
   return log_path + kSideSuffix;
 }
+// The way back.
+inline std::string LogPathOf(const std::string& side_path) {
+  return side_path.substr(0, side_path.size() - (sizeof(kSideSuffix) - 1));
+}
 
 // CRC32C of the header as if its checksum were zero.
 uint32_t SideChecksum(const SideHeader& header);

@@ -19,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "src/base/posix_file.h"
@@ -103,8 +104,11 @@ bool IsOwnerAlive(const SideHeader& header);
 // see log_mark.h.
 Status RemoveSide(const Side& side);
 
-// Names that are tried for what is kept aside.
-inline constexpr int kMaxKept = 1000;
+// Finds a name for what is kept of `path`: take(name) returns 0, EEXIST if
+// there is something, or another errno. Returns the last one.
+int TakeKeptName(const std::string& path,
+                 const std::function<int(const std::string&)>& take,
+                 std::string* kept);
 
 // Gives the file another name, at which nobody looks for it, and which *kept
 // tells: what it holds may be wanted again. As RemoveSide.

@@ -14,6 +14,8 @@
 namespace uringfs {
 namespace {
 
+constexpr int kMaxKept = 1000;
+
 bool IsInPlace(const Side& side) {
   struct stat there = {};
   return ::lstat(side.path.c_str(), &there) == 0 &&
@@ -22,8 +24,7 @@ bool IsInPlace(const Side& side) {
 
 // In front of the side file: see log_mark.h.
 Status Unmark(const Side& side) {
-  const std::string log_path =
-      side.path.substr(0, side.path.size() - (sizeof(kSideSuffix) - 1));
+  const std::string log_path = LogPathOf(side.path);
   const int error = UnmarkLog(log_path);
   return error == 0 ? Status::Ok()
                     : Status::FromErrno(error, "take the mark off", log_path);
@@ -69,6 +70,17 @@ int RenameToNew(const std::string& from, const std::string& to) {
 
 }  // namespace
 
+int TakeKeptName(const std::string& path,
+                 const std::function<int(const std::string&)>& take,
+                 std::string* kept) {
+  int error = EEXIST;
+  for (int i = 1; i <= kMaxKept && error == EEXIST; ++i) {
+    *kept = path + ".kept" + std::to_string(i);
+    error = take(*kept);
+  }
+  return error;
+}
+
 Status RemoveSide(const Side& side) {
   if (!IsInPlace(side)) {
     return Status::Ok();
@@ -93,11 +105,10 @@ Status SetSideAside(const Side& side, std::string* kept) {
   if (!status.ok() || is_lost) {
     return status;
   }
-  int error = EEXIST;
-  for (int i = 1; i <= kMaxKept && error == EEXIST; ++i) {
-    *kept = side.path + ".kept" + std::to_string(i);
-    error = RenameToNew(side.path, *kept);
-  }
+  const int error = TakeKeptName(
+      side.path,
+      [&](const std::string& name) { return RenameToNew(side.path, name); },
+      kept);
   return error == 0 || error == ENOENT
              ? Status::Ok()
              : Status::FromErrno(error, "set aside the side file", side.path);

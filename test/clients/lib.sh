@@ -29,23 +29,24 @@ at_exit() {
 }
 trap at_exit EXIT
 
+# in_front posix|uringfs: what a command takes there, in $with.
+in_front() {
+  with=()
+  [ "$1" = posix ] || with=(env "LD_PRELOAD=$module" URINGFS_DEFAULT=1)
+}
+
 # on posix|uringfs COMMAND...
 on() {
-  local fs=$1
-  shift
-  if [ "$fs" = uringfs ]; then
-    env "LD_PRELOAD=$module" URINGFS_DEFAULT=1 "$@"
-  else
-    "$@"
-  fi
+  local with
+  in_front "$1"
+  ${with[@]+"${with[@]}"} "${@:2}"
 }
 
 # start LOG posix|uringfs COMMAND...: in the background; its id is in $child.
 start() {
-  local log=$1 fs=$2 with=()
-  shift 2
-  [ "$fs" = posix ] || with=(env "LD_PRELOAD=$module" URINGFS_DEFAULT=1)
-  ${with[@]+"${with[@]}"} "$@" >>"$root/$log.log" 2>&1 &
+  local with
+  in_front "$2"
+  ${with[@]+"${with[@]}"} "${@:3}" >>"$root/$1.log" 2>&1 &
   child=$!
   children+=("$child")
 }

@@ -120,71 +120,69 @@ TEST_P(ChecksumsTest, SeveralThreads) {
   EXPECT_TRUE(closed.ok()) << closed.ToString();
 }
 
+class ChecksumsOfASharedRingTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir_.path());
+    log_ = test::MustOpenBesideSide(disk_, path_, test::SharedRing());
+  }
+
+  const test::TempDir dir_;
+  const std::string path_ = dir_.File("000007.log");
+  const std::shared_ptr<FakeDisk> disk_ = FakeDisk::Create();
+  std::unique_ptr<LogEngine> log_;
+};
+
 // As after a kill: whoever opens the log next is told, or reads them and
 // judges.
-TEST(ChecksumsOfASharedRingTest, CloseTakesNoPromiseOfDamagedBytesBack) {
-  const test::TempDir dir;
-  URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir.path());
-  const std::string path = dir.File("000007.log");
-  const auto disk = FakeDisk::Create();
-  auto log = test::MustOpenBesideSide(disk, path, test::SharedRing());
+TEST_F(ChecksumsOfASharedRingTest, CloseTakesNoPromiseOfDamagedBytesBack) {
   const std::string good = StreamBytes(0, 2000);
-  ASSERT_TRUE(AppendChecked(log.get(), good, Crc(good)).ok());
-  ASSERT_TRUE(log->Flush().ok());
+  ASSERT_TRUE(AppendChecked(log_.get(), good, Crc(good)).ok());
+  ASSERT_TRUE(log_->Flush().ok());
   for (int i = 0; i < 3; ++i) {
-    ASSERT_TRUE(AppendChecked(log.get(), "bad", 1).ok());
-    ASSERT_TRUE(log->Flush().ok()) << "the device is not asked";
+    ASSERT_TRUE(AppendChecked(log_.get(), "bad", 1).ok());
+    ASSERT_TRUE(log_->Flush().ok()) << "the device is not asked";
   }
   for (uint64_t k = 0; k < 100; ++k) {
-    disk->FailWrite(disk->writes() + k, EIO);
+    disk_->FailWrite(disk_->writes() + k, EIO);
   }
-  EXPECT_FALSE(log->Sync().ok());
-  EXPECT_FALSE(log->Close().ok());
-  const test::SideImage side(path);
+  EXPECT_FALSE(log_->Sync().ok());
+  EXPECT_FALSE(log_->Close().ok());
+  const test::SideImage side(path_);
   ASSERT_TRUE(side.is_live());
-  EXPECT_EQ(side.Recover(disk->Image()), good + "badbadbad");
+  EXPECT_EQ(side.Recover(disk_->Image()), good + "badbadbad");
   EXPECT_TRUE(side.HasSumOf(good + "badbadbad"));
 }
 
 // The begin of a damaged append was written before anybody knew.
-TEST(ChecksumsOfASharedRingTest, CloseCutsNothingThatWasPromised) {
-  const test::TempDir dir;
-  URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir.path());
-  const std::string path = dir.File("000007.log");
-  const auto disk = FakeDisk::Create();
-  auto log = test::MustOpenBesideSide(disk, path, test::SharedRing());
+TEST_F(ChecksumsOfASharedRingTest, CloseCutsNothingThatWasPromised) {
   const std::string good = StreamBytes(0, 2000);
-  ASSERT_TRUE(AppendChecked(log.get(), good, Crc(good)).ok());
-  ASSERT_TRUE(AppendChecked(log.get(), StreamBytes(2000, 5000), 1).ok());
-  ASSERT_TRUE(log->Flush().ok());
-  EXPECT_FALSE(log->Sync().ok());
-  EXPECT_FALSE(log->Close().ok());
-  const test::SideImage side(path);
+  ASSERT_TRUE(AppendChecked(log_.get(), good, Crc(good)).ok());
+  ASSERT_TRUE(AppendChecked(log_.get(), StreamBytes(2000, 5000), 1).ok());
+  ASSERT_TRUE(log_->Flush().ok());
+  EXPECT_FALSE(log_->Sync().ok());
+  EXPECT_FALSE(log_->Close().ok());
+  const test::SideImage side(path_);
   ASSERT_TRUE(side.is_live());
-  EXPECT_GE(disk->Image().size(), side.written());
-  EXPECT_TRUE(side.Recover(disk->Image()) == StreamBytes(0, 7000));
+  EXPECT_GE(disk_->Image().size(), side.written());
+  EXPECT_TRUE(side.Recover(disk_->Image()) == StreamBytes(0, 7000));
 }
 
 // The ring of this log can be reached from outside: a bit does flip.
-TEST(ChecksumsOfASharedRingTest, ABitThatFlipsInTheRing) {
-  const test::TempDir dir;
-  URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir.path());
-  const std::string path = dir.File("000007.log");
-  const auto disk = FakeDisk::Create();
-  auto log = test::MustOpenBesideSide(disk, path, test::SharedRing());
+TEST_F(ChecksumsOfASharedRingTest, ABitThatFlipsInTheRing) {
   const std::string bytes = StreamBytes(0, 2000);
-  ASSERT_TRUE(AppendChecked(log.get(), bytes, Crc(bytes)).ok());
+  ASSERT_TRUE(AppendChecked(log_.get(), bytes, Crc(bytes)).ok());
   PosixFile side;
-  ASSERT_EQ(side.Open(SidePathOf(path), O_RDWR), 0);
+  ASSERT_EQ(side.Open(SidePathOf(path_), O_RDWR), 0);
   const char flipped = static_cast<char>(bytes[1000] ^ 4);
   ASSERT_EQ(side.WriteAt(kSideRingOffset + 1000, &flipped, 1), 0);
-  ASSERT_TRUE(log->Flush().ok()) << "the device is not asked";
-  const Status synced = log->Sync();
+  ASSERT_TRUE(log_->Flush().ok()) << "the device is not asked";
+  const Status synced = log_->Sync();
   EXPECT_EQ(synced.code(), Status::Code::kCorruption) << synced.ToString();
-  EXPECT_EQ(log->hi_stable(), 0u);
-  EXPECT_FALSE(log->Close().ok());
-  EXPECT_TRUE(disk->Image().empty());
-  const test::SideImage left(path);
+  EXPECT_EQ(log_->hi_stable(), 0u);
+  EXPECT_FALSE(log_->Close().ok());
+  EXPECT_TRUE(disk_->Image().empty());
+  const test::SideImage left(path_);
   ASSERT_TRUE(left.is_live()) << "Flush has promised them";
   EXPECT_EQ(left.Recover("").size(), bytes.size());
 }

@@ -51,6 +51,14 @@ class SideFileTest : public testing::Test {
     }
     return log;
   }
+  // Where every user may make files.
+  std::string DirectoryForAll() {
+    const std::string shared = dir_.File("shared");
+    std::filesystem::create_directory(shared);
+    EXPECT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
+    EXPECT_EQ(::chmod(shared.c_str(), 0777), 0);
+    return shared;
+  }
   std::string Side(const std::string& name) {
     return SideFilePath(dir_.File(name));
   }
@@ -101,10 +109,7 @@ TEST_F(SideFileTest, AFileThatCannotBeRemovedWhenTheProcessEnds) {
   if (::geteuid() != 0) {
     GTEST_SKIP() << "only root can take rights away";
   }
-  const std::string shared = dir_.File("shared");
-  std::filesystem::create_directory(shared);
-  ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
-  ASSERT_EQ(::chmod(shared.c_str(), 0777), 0);
+  const std::string shared = DirectoryForAll();
   int opened[2];
   int closed_to_it[2];
   ASSERT_EQ(::pipe(opened), 0);
@@ -188,10 +193,7 @@ TEST_F(SideFileTest, AMarkThatMayNotBeTakenOff) {
   if (::geteuid() != 0) {
     GTEST_SKIP() << "only root can be somebody else";
   }
-  const std::string shared = dir_.File("shared");
-  std::filesystem::create_directory(shared);
-  ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
-  ASSERT_EQ(::chmod(shared.c_str(), 0777), 0);
+  const std::string shared = DirectoryForAll();
   const std::string path = shared + "/a.log";
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);

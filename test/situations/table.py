@@ -124,6 +124,7 @@ EVENTS = {
 }
 
 NEW = 'O=$P/new; '
+MIX = f'{NEW}cp -a "$D" "$O"; cp -a "$D.half"/*.log "$O"'
 OF_GROUP = ('chgrp -R 65533 "$D"; chmod -R g+rwX "$D"; '
             'find "$D" -type d -exec chmod g+s {} +')
 AS_USER = "AS='setpriv --reuid=65534 --regid=65534 "
@@ -290,18 +291,18 @@ CHANGES = {
         put="late=1", expected=OR_ERROR, events=LATER, sizes=("short",)),
     "cp-mixed": Change(
         "the log of an earlier copy beside the side file",
-        f'{NEW}cp -a "$D" "$O"; cp -a "$D.half"/*.log "$O"',
+        MIX,
         live='cp -a "$D" "$D.half"', expected=OR_ERROR,
         events=WITH_SIDE_FILE_LEFT, sizes=WITH_SIDE_FILE),
     "cp-mixed-boot": Change(
         "the same, on another machine",
-        f'{NEW}cp -a "$D" "$O"; cp -a "$D.half"/*.log "$O"',
+        MIX,
         live='cp -a "$D" "$D.half"', expected=OR_ERROR, boot="other",
         events=WITH_SIDE_FILE_LEFT, sizes=WITH_SIDE_FILE,
         counts="acknowledged"),
     "cp-mixed-careless": Change(
         "the same on this one, without paranoid_checks",
-        f'{NEW}cp -a "$D" "$O"; cp -a "$D.half"/*.log "$O"',
+        MIX,
         live='cp -a "$D" "$D.half"', expected=OR_ERROR,
         events=WITH_SIDE_FILE_LEFT, sizes=WITH_SIDE_FILE,
         options="careless=1"),
