@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -180,12 +181,15 @@ void ReadLog(const std::string& path, DatabaseFound* database) {
 
 void FindDatabases(const ProcessLook& process, Patient* patient) {
   std::map<std::string, DatabaseFound> found;
+  std::set<std::pair<std::string, std::string>> counted;
   for (const OpenFile& file : process.files) {
     DatabaseFound& database = found[FolderOf(file.path)];
     if (NameOf(file.path) == "LOG" && file.is_written) {
       ReadLog(process.root + file.path, &database);
     } else if (!KindOf(NameOf(file.path)).empty()) {
-      ++database.files[WayOf(file, process)];
+      // A file may be open several times.
+      const std::string way = WayOf(file, process);
+      database.files[way] += counted.emplace(file.path, way).second ? 1 : 0;
     }
   }
   for (auto& [path, database] : found) {

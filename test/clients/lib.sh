@@ -59,7 +59,8 @@ killed() {
 
 # wait_for COMMAND...: tries it for 30 seconds.
 wait_for() {
-  for _ in $(seq 300); do
+  local until=$((SECONDS + 30))
+  while [ "$SECONDS" -lt "$until" ]; do
     "$@" >/dev/null 2>&1 && return
     sleep 0.1
   done
