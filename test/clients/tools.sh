@@ -5,7 +5,7 @@
 for program in db_bench ldb sst_dump; do needs "$program" rocksdb-tools; done
 
 db=$root/db
-keys_of() { on "$1" ldb "--db=$db" scan --hex 2>>"$root/ldb.log" | grep -c ' : '; }
+keys_of() { on "$1" ldb "--db=$db" scan --hex 2>>"$root/ldb.log" | grep -cE '^0x[0-9A-F]+ (:|==>) 0x'; }
 has_table() { find "$db" -name '*.sst' | grep -q .; }
 has_keys() { [ "$(keys_of uringfs)" -gt 1000 ]; }
 
