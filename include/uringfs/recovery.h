@@ -61,6 +61,8 @@ struct SideFileInfo {
   // all that would be missing.
   uint64_t acceptable = 0;
   bool knows_rest = false;
+  // kUnusable: what is there is not this log's, whose own one is missing.
+  bool is_parted = false;
   // Of a side file whose header makes sense:
   uint32_t owner_pid = 0;
   bool owner_is_alive = false;

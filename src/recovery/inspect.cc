@@ -36,6 +36,7 @@ void Describe(const SideLook& look, SideFileInfo* info) {
                      : look.judgement.reason;
   info->at_stake = look.judgement.at_stake;
   info->knows_stake = look.judgement.knows_stake;
+  info->is_parted = look.judgement.is_parted;
   info->log_bytes = side.has_log ? static_cast<uint64_t>(side.log.st_size) : 0;
   if (!side.has_header) {
     return;

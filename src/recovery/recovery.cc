@@ -441,7 +441,8 @@ Status Recovery::Choose(const SideLook& look) {
   }
   const bool accepts = options_.unusable == Unusable::kAccept;
   Status status;
-  if (accepts && look.side.has_log && look.side.content == SideContent::kLive) {
+  if (accepts && !judgement.is_parted && look.side.has_log &&
+      look.side.content == SideContent::kLive) {
     status = Accept(look);
   }
   if (status.ok()) {

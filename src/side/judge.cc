@@ -354,6 +354,61 @@ Judgement JudgeIdle(const SideFacts& facts) {
   return judgement;
 }
 
+// Of a log that was parted from its side file.
+Judgement Parted(const SideFacts& facts, const std::string& what_is_there) {
+  Judgement judgement = Say(
+      SideVerdict::kUnusable,
+      what_is_there + ", though the log, of " +
+          std::to_string(facts.log_bytes) +
+          " bytes, was left with one of its own: whoever moved or copied the "
+          "log (`mv *.log`) has left that behind, or removed it; bring it "
+          "here. "
+          "(Nothing is missing if the log was written over as a whole since, "
+          "or "
+          "copied, attributes and all, while the database was open and with "
+          "what GetSortedWalFiles named)");
+  judgement.knows_stake = false;
+  judgement.is_parted = true;
+  return judgement;
+}
+
+// The log says that it was left in this boot, with a side file that was made
+// for this very file.
+bool IsOfAnother(const SideFacts& facts, SideVerdict verdict) {
+  return facts.is_marked && facts.has_header &&
+         ((verdict == SideVerdict::kForeign && !facts.is_its_log) ||
+          (verdict == SideVerdict::kOlder && facts.is_other_boot));
+}
+
+// By what is in the side file.
+Judgement JudgeContent(const SideFacts& facts) {
+  switch (facts.content) {
+    case SideContent::kMissing:
+      return Say(SideVerdict::kNone, "");
+    case SideContent::kLost:
+      return Parted(facts, "it is not there");
+    case SideContent::kBlank:
+      // Its maker died before there was anything in it; or the machine went
+      // down before its first page was written. The log tells.
+      if (facts.has_log && facts.has_size) {
+        return Older(facts, "its first page was never written");
+      }
+      // Only its name tells whose it is.
+      return facts.is_log_name
+                 ? Say(SideVerdict::kIdle, "it belongs to no log")
+                 : Foreign("it is empty, and no log is beside it");
+    case SideContent::kIdle:
+      return JudgeIdle(facts);
+    case SideContent::kTornHeader:
+      return Older(facts, kWentDown);
+    case SideContent::kGarbled:
+      return JudgeGarbled(facts);
+    case SideContent::kLive:
+      break;
+  }
+  return JudgeLive(facts);
+}
+
 // As it is from wherever the message is read.
 std::string AbsolutePath(const std::string& path) {
   std::error_code error;
@@ -412,37 +467,10 @@ const char* ToString(SideVerdict verdict) {
 }
 
 Judgement Judge(const SideFacts& facts) {
-  switch (facts.content) {
-    case SideContent::kMissing:
-      return Say(SideVerdict::kNone, "");
-    case SideContent::kLost:
-      return UnusableForUnknown(
-          facts,
-          "it is not there, though the log, of " +
-              std::to_string(facts.log_bytes) +
-              " bytes, was left with one: whoever moved or copied the log (`mv "
-              "*.log`) has left it behind, or removed it; bring it here. (If "
-              "the log was written over as a whole since, nothing is lost)");
-    case SideContent::kBlank:
-      // Its maker died before there was anything in it; or the machine went
-      // down before its first page was written. The log tells.
-      if (facts.has_log && facts.has_size) {
-        return Older(facts, "its first page was never written");
-      }
-      // Only its name tells whose it is.
-      return facts.is_log_name
-                 ? Say(SideVerdict::kIdle, "it belongs to no log")
-                 : Foreign("it is empty, and no log is beside it");
-    case SideContent::kIdle:
-      return JudgeIdle(facts);
-    case SideContent::kTornHeader:
-      return Older(facts, kWentDown);
-    case SideContent::kGarbled:
-      return JudgeGarbled(facts);
-    case SideContent::kLive:
-      break;
-  }
-  return JudgeLive(facts);
+  Judgement judgement = JudgeContent(facts);
+  return IsOfAnother(facts, judgement.verdict)
+             ? Parted(facts, "what is there is another log's")
+             : judgement;
 }
 
 std::string UnusableMessage(const std::string& log_path,
@@ -455,15 +483,24 @@ std::string UnusableMessage(const std::string& log_path,
                 " bytes of acknowledged writes are missing in the log of this "
                 "side file"
           : "acknowledged writes may be missing in the log of this side file";
+  const std::string choices =
+      (judgement.is_parted
+           ? "`uringfs recover --discard " + directory +
+                 "` does without, and " + "takes the log as it is"
+           : "`uringfs recover --accept " + directory +
+                 "` moves into the log what fits, `uringfs recover --discard " +
+                 directory + "` does without") +
+      std::string(" (name the database, too, if this is its wal_dir); ") +
+      (judgement.is_parted ? "" : "both keep a copy of the side file, and ") +
+      "with --dry-run ";
   return SidePathOf(path) + ": " + bytes +
-         ", and it cannot be applied: " + judgement.reason +
+         (judgement.is_parted ? ": " : ", and it cannot be applied: ") +
+         judgement.reason +
          ". Nothing is opened without them, and nothing was changed. Mend "
-         "that, or choose: `uringfs recover --accept " +
-         directory + "` moves into the log what fits, `uringfs recover " +
-         "--discard " + directory +
-         "` does without (name the database, too, if this is its wal_dir); "
-         "both keep a copy of the side file, and with --dry-run they only say "
-         "what they would do";
+         "that, or choose: " +
+         choices +
+         (judgement.is_parted ? "it only says what it would do"
+                              : "they only say what they would do");
 }
 
 }  // namespace uringfs

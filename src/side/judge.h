@@ -36,6 +36,7 @@ struct SideFacts {
   bool has_other_names = false;  // of the side file: hard links
   bool is_wanted = false;        // there is no log, and see LogFormat
   bool has_size = false;         // it is not empty
+  bool is_marked = false;        // the log says it has one: see log_mark.h
   // All that follows needs a header.
   bool has_header = false;
   bool is_its_log = false;   // inode and birth are the log's
@@ -103,6 +104,8 @@ struct Judgement {
   // kUnusable: whether no more than at_stake - acceptable would be missing
   // then.
   bool knows_rest = false;
+  // kUnusable: it is not this log's, whose own one is not there.
+  bool is_parted = false;
   // kOlder: it was this log's, so that the log's own end may be torn.
   bool may_be_torn = false;
 };

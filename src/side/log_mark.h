@@ -19,16 +19,15 @@
 
 namespace uringfs {
 
-// Its owner knows it by a descriptor, wherever it has been moved to.
+// Its owner knows it by a descriptor, wherever it has been moved to. Others by
+// path, also of a symbolic link to it.
 void MarkLog(int fd);
-void UnmarkLog(int fd);
-
-// By path, also of a symbolic link to it. 0 if the log has no mark of this boot
-// any more; else the errno.
+// 0 if the log has no mark of this boot any more; else the errno, of a log that
+// may have one.
+int UnmarkLog(int fd);
 int UnmarkLog(const std::string& log_path);
-bool HasMark(const std::string& log_path);
 // Whether the mark counts. Not if the log has another name: the mark is that
-// one's as well, and so may be the side file.
+// one's as well, and so may be the side file. Nor if it cannot be read.
 bool IsMarkedLog(const std::string& log_path);
 
 }  // namespace uringfs

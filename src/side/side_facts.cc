@@ -12,6 +12,7 @@
 #include "src/base/mount_epoch.h"
 #include "src/side/joined_log.h"
 #include "src/side/judge.h"
+#include "src/side/log_mark.h"
 
 #include "uringfs/internal/crc32c.h"
 
@@ -210,6 +211,7 @@ Status GatherFacts(const std::string& log_path, const Side& side,
   facts->has_other_names =
       side.content == SideContent::kLive && side.stat.st_nlink > 1;
   facts->has_size = side.stat.st_size > 0;
+  facts->is_marked = side.has_log && IsMarkedLog(log_path);
   facts->log_bytes = side.has_log ? static_cast<uint64_t>(side.log.st_size) : 0;
   facts->has_header = side.has_header;
   if (side.has_header) {

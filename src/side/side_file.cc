@@ -202,8 +202,8 @@ Status SideFile::Unlink() {
   if (!IsInPlace()) {
     return Status::Ok();  // somebody has replaced or removed it
   }
-  // The mark is gone unless that was not allowed (any more).
-  if (HasMark(LogPathOf(path_))) {
+  if (is_marked_) {
+    // It was not allowed (any more) to take that off.
     return Status::FromErrno(EPERM, "take the mark off", LogPathOf(path_));
   }
   const bool is_gone = ::unlink(path_.c_str()) == 0 || errno == ENOENT;
@@ -213,7 +213,8 @@ Status SideFile::Unlink() {
 
 Status SideFile::Remove() {
   Status status = Unlink();
-  return status.ok() || ::ftruncate(fd_, 0) == 0 ? Status::Ok() : status;
+  return status.ok() || ::ftruncate(fd_, kSideRingOffset) == 0 ? Status::Ok()
+                                                               : status;
 }
 
 std::atomic<uint64_t>* SideFile::Word(size_t at) const {
@@ -304,9 +305,7 @@ void SideFile::Disarm() {
   // [S1] release, and the cut of the file before it.
   Word(kSideStateAt)->store(kSideIdle, std::memory_order_release);
   is_armed_ = false;
-  if (is_marked_) {
-    UnmarkLog(log_fd_);
-  }
+  is_marked_ = is_marked_ && UnmarkLog(log_fd_) != 0;
 }
 
 void SideFile::Forget() {

@@ -63,9 +63,9 @@ class SideFile {
 
   // Takes the file's name away, if it still leads to it. REQUIRES: not armed.
   Status Unlink();
-  // The same; where that is not allowed (any more) the file is made empty,
-  // which says as much. REQUIRES: not armed, and destroyed next: whoever
-  // touches the ring after that is killed.
+  // The same; where that is not allowed (any more) the file goes without its
+  // ring, and says that it is idle. REQUIRES: not armed, and destroyed next:
+  // whoever touches the ring after that is killed.
   Status Remove();
 
   // From here on the log's stream is file[0, end) and what is published.
@@ -118,7 +118,7 @@ class SideFile {
   const uint32_t buffers_count_;
   char* memory_ = nullptr;
   bool is_armed_ = false;
-  bool is_marked_ = false;  // the log was marked, if it can be
+  bool is_marked_ = false;  // the log may have a mark of ours
   size_t tail_bytes_ = 0;   // see kSideTailLimit
   SideHeader header_ = {};  // as it was written
 

@@ -225,6 +225,15 @@ Status FindSide(const std::string& log_path, Side* side) {
   return OpenSide(side);
 }
 
+// Whether there is none, or an empty file, though the log says otherwise: a
+// side file has its size before the log has its mark.
+bool LacksSide(const std::string& log_path, const Side& side) {
+  const bool is_empty =
+      side.content == SideContent::kBlank && side.stat.st_size == 0;
+  return (is_empty || side.content == SideContent::kMissing) && side.has_log &&
+         IsMarkedLog(log_path);
+}
+
 // Of the log it served last. Earlier versions have the state at the same place.
 Status ReadIdle(const std::string& log_path, const SidePage& page, Side* side) {
   side->header = page.header;
@@ -301,11 +310,11 @@ Status LookAtSide(const std::string& log_path, Side* side) {
   *side = Side();
   side->path = SidePathOf(log_path);
   Status status = FindSide(log_path, side);
-  if (status.ok() && side->content == SideContent::kMissing && side->has_log &&
-      IsMarkedLog(log_path)) {
-    // Unless its owner has just made it: the mark comes behind that.
+  if (status.ok() && LacksSide(log_path, *side)) {
+    // Unless its owner has just made it, in front of the mark, or just closes
+    // the log.
     status = FindSide(log_path, side);
-    side->content = side->content == SideContent::kMissing && side->has_log
+    side->content = status.ok() && LacksSide(log_path, *side)
                         ? SideContent::kLost
                         : side->content;
   }

@@ -31,7 +31,7 @@ namespace uringfs {
 
 enum class SideContent : uint8_t {
   kMissing,
-  kLost,        // there is none, though the log says so: see log_mark.h
+  kLost,        // none, or empty, though the log says so: see log_mark.h
   kBlank,       // nothing was ever written to it
   kIdle,        // no log's ring; its words may be of one that was closed
   kLive,        // a log's ring

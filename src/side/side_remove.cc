@@ -121,7 +121,8 @@ Status ClearSideOf(const std::string& log_path) {
     return status;
   }
   if (side.content == SideContent::kLost) {
-    return Unmark(side);
+    status = Unmark(side);
+    return status.ok() ? RemoveSide(side) : status;  // of one that is empty
   }
   if (S_ISDIR(side.stat.st_mode)) {
     return Status::FromErrno(EISDIR, "clear the place of the side file",

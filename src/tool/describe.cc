@@ -9,6 +9,17 @@ std::string Bytes(uint64_t count) {
   return std::to_string(count) + (count == 1 ? " byte" : " bytes");
 }
 
+// Accept and discard are the same then.
+std::string PlanOfParted(Unusable unusable) {
+  const std::string plan =
+      "takes the log as it is, does without whatever its own side file held, "
+      "and keeps what is in that one's place aside";
+  return unusable == Unusable::kLeave
+             ? "leaves everything alone, and exits with 2; with --discard " +
+                   plan
+             : plan;
+}
+
 std::string PlanOfUnusable(const SideFileInfo& info, Unusable unusable) {
   const std::string lost =
       info.knows_stake ? Bytes(info.at_stake) + " of acknowledged writes"
@@ -18,8 +29,9 @@ std::string PlanOfUnusable(const SideFileInfo& info, Unusable unusable) {
                                : "an unknown number";
   const std::string accept =
       "moves " + Bytes(info.acceptable) + " into the log" +
-      (info.acceptable > 0 ? ", of which it keeps a copy," : "") +
-      " and does without " + rest;
+      ", cuts off what is behind a hole then, keeping a copy of the log, and "
+      "does without " +
+      rest;
   const std::string discard =
       "leaves the log as it is and does without " + lost;
   const std::string rename = " the side file and deletes nothing";
@@ -59,7 +71,8 @@ std::string Plan(const SideFileInfo& info, Unusable unusable) {
     case SideState::kUnusable:
       break;
   }
-  return PlanOfUnusable(info, unusable);
+  return info.is_parted ? PlanOfParted(unusable)
+                        : PlanOfUnusable(info, unusable);
 }
 
 JsonObject ToJson(const SideFileInfo& info, Unusable unusable) {
@@ -73,6 +86,7 @@ JsonObject ToJson(const SideFileInfo& info, Unusable unusable) {
       .AddBool("knows_stake", info.knows_stake)
       .AddNumber("acceptable_bytes", info.acceptable)
       .AddBool("knows_rest", info.knows_rest)
+      .AddBool("is_parted", info.is_parted)
       .AddNumber("owner_pid", info.owner_pid)
       .AddBool("owner_is_alive", info.owner_is_alive)
       .AddNumber("written", info.written)

@@ -37,6 +37,7 @@ std::string Describe(const SideFacts& facts) {
   add("has_format", facts.has_format);
   add("went_on_without", facts.went_on_without);
   add("distrust", !facts.distrust.empty());
+  add("is_marked", facts.is_marked);
   return text + ", mount " + std::to_string(int(facts.mount)) + ", sum " +
          std::to_string(int(facts.sum)) + ", written " +
          std::to_string(facts.written) + ", log records end at " +
@@ -68,6 +69,7 @@ SideFacts FactsOf(unsigned bits) {
   facts.goes_on = (bits & 2048) != 0;
   facts.has_other_bytes = (bits & 4096) != 0;
   facts.is_wanted = (bits & 8192) != 0 && !facts.has_log;
+  facts.is_marked = (bits & 16384) != 0 && facts.has_log;
   facts.log_bytes = facts.can_be_joined ? 3000 : 950;
   return facts;
 }
@@ -95,7 +97,7 @@ void ForAllRecords(SideFacts facts, const Check& check) {
 // The same with all that may be known of a live one.
 template <class Check>
 void ForAllFacts(const Check& check) {
-  for (unsigned bits = 0; bits < 1u << 14; ++bits) {
+  for (unsigned bits = 0; bits < 1u << 15; ++bits) {
     SideFacts facts = FactsOf(bits);
     for (const Witness mount : kWitnesses) {
       for (const Witness sum : kWitnesses) {
@@ -194,6 +196,7 @@ void CheckVerdict(const SideFacts& facts, const Judgement& judgement) {
                                          facts.sum == Witness::kUnknown));
       EXPECT_FALSE(needs_ring && HasToBeWhole(facts));
       EXPECT_EQ(judgement.may_be_torn, facts.is_its_log || !facts.is_its_name);
+      EXPECT_FALSE(facts.is_marked && facts.is_other_boot);
       break;
     case SideVerdict::kForeign:
       EXPECT_TRUE(facts.filled <= facts.written || facts.has_other_names ||
@@ -201,8 +204,14 @@ void CheckVerdict(const SideFacts& facts, const Judgement& judgement) {
       EXPECT_FALSE(facts.is_wanted && facts.is_its_name);
       // A file that is long enough is no log that is.
       EXPECT_TRUE(facts.has_format || !facts.has_log || !facts.is_its_name);
+      EXPECT_FALSE(facts.is_marked && !facts.is_its_log);
       break;
     case SideVerdict::kUnusable:
+      if (judgement.is_parted) {
+        EXPECT_TRUE(facts.is_marked &&
+                    (facts.is_other_boot || !facts.is_its_log));
+        break;
+      }
       EXPECT_FALSE((needs_ring || facts.log_has_all) && HasToBeWhole(facts));
       EXPECT_FALSE(judgement.reason.empty());
       EXPECT_TRUE(judgement.knows_stake || !facts.has_log ||
@@ -378,6 +387,37 @@ TEST(JudgeTest, AClosedLogHasWhatItWasClosedWith) {
   facts.is_wanted = true;
   EXPECT_EQ(Judge(facts).verdict, SideVerdict::kUnusable);
   EXPECT_FALSE(Judge(facts).knows_stake);
+}
+
+// What its owner leaves in this boot is of this boot and of this file.
+TEST(JudgeTest, AMarkedLogHasASideFileOfItsOwn) {
+  SideFacts others = AsLeft();
+  others.is_its_log = false;
+  others.filled = others.written;
+  others.of_log.offset = others.filled;
+  others.sum = Witness::kOther;
+  EXPECT_EQ(Judge(others).verdict, SideVerdict::kForeign);
+  SideFacts older = AsLeft();
+  older.is_other_boot = true;
+  older.sum = Witness::kOther;
+  EXPECT_EQ(Judge(older).verdict, SideVerdict::kOlder);
+  for (SideFacts facts : {others, older}) {
+    facts.is_marked = true;
+    const Judgement judgement = Judge(facts);
+    EXPECT_EQ(judgement.verdict, SideVerdict::kUnusable);
+    EXPECT_TRUE(judgement.is_parted);
+    EXPECT_FALSE(judgement.knows_stake);
+    EXPECT_THAT(UnusableMessage("d/000007.log", judgement),
+                testing::AllOf(testing::HasSubstr("recover --discard"),
+                               testing::Not(testing::HasSubstr("--accept"))));
+  }
+  // A file system that came back in the same boot; and any kill.
+  SideFacts facts = AsLeft();
+  facts.is_marked = true;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kWhole);
+  facts.sum = Witness::kOther;
+  facts.mount = Witness::kOther;
+  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kOlder);
 }
 
 TEST(JudgeTest, WhatHoldsNothing) {

@@ -208,6 +208,11 @@ CHANGES = {
         "cp -a of all but the side files, the copy is opened",
         f'{NEW}cp -a "$D" "$O"; rm -f "$O"/*.uringfs', expected=OR_ERROR,
         events=ENDS),
+    "cp-empty-sides": Change(
+        "the same, and an empty file is in the place of each side file",
+        f'{NEW}cp -a "$D" "$O"\n'
+        'for f in "$O"/*.uringfs; do [ ! -e "$f" ] || : >"$f"; done',
+        expected=OR_ERROR, events=ENDS),
     "rm-sides-live": Change(
         "the side files are removed while it is open",
         live='rm -f "$D"/*.uringfs', expected=OR_ERROR, events=ENDS),
