@@ -483,24 +483,20 @@ std::string UnusableMessage(const std::string& log_path,
                 " bytes of acknowledged writes are missing in the log of this "
                 "side file"
           : "acknowledged writes may be missing in the log of this side file";
-  const std::string choices =
-      (judgement.is_parted
-           ? "`uringfs recover --discard " + directory +
-                 "` does without, and " + "takes the log as it is"
-           : "`uringfs recover --accept " + directory +
-                 "` moves into the log what fits, `uringfs recover --discard " +
-                 directory + "` does without") +
-      std::string(" (name the database, too, if this is its wal_dir); ") +
-      (judgement.is_parted ? "" : "both keep a copy of the side file, and ") +
-      "with --dry-run ";
+  const std::string what_they_do =
+      judgement.is_parted ? "` both take the log as it is"
+                          : "` does without; both keep a copy of the side file";
   return SidePathOf(path) + ": " + bytes +
          (judgement.is_parted ? ": " : ", and it cannot be applied: ") +
          judgement.reason +
          ". Nothing is opened without them, and nothing was changed. Mend "
-         "that, or choose: " +
-         choices +
-         (judgement.is_parted ? "it only says what it would do"
-                              : "they only say what they would do");
+         "that, or choose: `uringfs recover --accept " +
+         directory +
+         (judgement.is_parted ? "` and `"
+                              : "` moves into the log what fits, `") +
+         "uringfs recover --discard " + directory + what_they_do +
+         " (name the database, too, if this is its wal_dir); with --dry-run "
+         "they only say what they would do";
 }
 
 }  // namespace uringfs

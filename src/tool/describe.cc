@@ -15,7 +15,8 @@ std::string PlanOfParted(Unusable unusable) {
       "takes the log as it is, does without whatever its own side file held, "
       "and keeps what is in that one's place aside";
   return unusable == Unusable::kLeave
-             ? "leaves everything alone, and exits with 2; with --discard " +
+             ? "leaves everything alone, and exits with 2; with --accept or "
+               "--discard " +
                    plan
              : plan;
 }

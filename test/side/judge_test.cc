@@ -408,8 +408,7 @@ TEST(JudgeTest, AMarkedLogHasASideFileOfItsOwn) {
     EXPECT_TRUE(judgement.is_parted);
     EXPECT_FALSE(judgement.knows_stake);
     EXPECT_THAT(UnusableMessage("d/000007.log", judgement),
-                testing::AllOf(testing::HasSubstr("recover --discard"),
-                               testing::Not(testing::HasSubstr("--accept"))));
+                testing::HasSubstr("both take the log as it is"));
   }
   // A file system that came back in the same boot; and any kill.
   SideFacts facts = AsLeft();
