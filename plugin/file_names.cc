@@ -2,10 +2,16 @@
 //
 // How UringFileSystem takes names away and gives others.
 
+#include <unistd.h>
+
+#include <cstdio>
+
 #include "file_policy.h"
 #include "file_system.h"
 #include "io_status.h"
 #include "live_file.h"
+
+#include "uringfs/recovery.h"
 
 namespace uringfs {
 
@@ -47,6 +53,9 @@ rdb::IOStatus UringFileSystem::RenameFile(const std::string& path,
   if (status.ok()) {
     status = target()->RenameFile(path, target_path, options, dbg);
   }
+  if (status.ok() && IsWalName(path)) {
+    TakeSideFileAlong(path, target_path, ::rename);
+  }
   return status;
 }
 
@@ -59,6 +68,9 @@ rdb::IOStatus UringFileSystem::LinkFile(const std::string& path,
   rdb::IOStatus status = MakeWhole(path);
   if (status.ok()) {
     status = target()->LinkFile(path, target_path, options, dbg);
+  }
+  if (status.ok() && IsWalName(path)) {
+    TakeSideFileAlong(path, target_path, ::link);
   }
   return status;
 }

@@ -38,6 +38,13 @@ bool LacksSideFile(const std::string& log_path) {
          errno == ENOENT && IsMarkedLog(log_path);
 }
 
+void TakeSideFileAlong(const std::string& from, const std::string& log_path,
+                       int (*place)(const char* from, const char* to)) {
+  if (HasMark(log_path)) {
+    (void)place(SidePathOf(from).c_str(), SidePathOf(log_path).c_str());
+  }
+}
+
 Status ListSideFiles(const std::string& directory, const LogFormat* format,
                      std::vector<std::string>* log_paths) {
   log_paths->clear();

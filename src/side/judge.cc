@@ -361,23 +361,19 @@ Judgement Parted(const SideFacts& facts, const std::string& what_is_there) {
       what_is_there + ", though the log, of " +
           std::to_string(facts.log_bytes) +
           " bytes, was left with one of its own: whoever moved or copied the "
-          "log (`mv *.log`) has left that behind, or removed it; bring it "
-          "here. "
+          "log (`mv *.log`) has left that behind, or removed it; put it there. "
           "(Nothing is missing if the log was written over as a whole since, "
-          "or "
-          "copied, attributes and all, while the database was open and with "
+          "or copied, attributes and all, while the database was open and with "
           "what GetSortedWalFiles named)");
   judgement.knows_stake = false;
   judgement.is_parted = true;
   return judgement;
 }
 
-// The log says that it was left in this boot, with a side file that was made
-// for this very file.
+// The log was left with another one, and nothing proves that this one will do.
 bool IsOfAnother(const SideFacts& facts, SideVerdict verdict) {
-  return facts.is_marked && facts.has_header &&
-         ((verdict == SideVerdict::kForeign && !facts.is_its_log) ||
-          (verdict == SideVerdict::kOlder && facts.is_other_boot));
+  return facts.is_marked && facts.has_header && !facts.is_named &&
+         verdict != SideVerdict::kWhole && verdict != SideVerdict::kUnusable;
 }
 
 // By what is in the side file.
@@ -469,7 +465,7 @@ const char* ToString(SideVerdict verdict) {
 Judgement Judge(const SideFacts& facts) {
   Judgement judgement = JudgeContent(facts);
   return IsOfAnother(facts, judgement.verdict)
-             ? Parted(facts, "what is there is another log's")
+             ? Parted(facts, "another one is in its place")
              : judgement;
 }
 

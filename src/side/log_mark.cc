@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 
 #include "src/side/side_format.h"
 
@@ -16,42 +18,49 @@ namespace {
 constexpr char kName[] = "user.uringfs";
 constexpr size_t kMaxBytes = 64;
 
-// What the log says; `bytes` and errno are those of getxattr.
 enum class Mark : uint8_t { kNone, kOfThisBoot, kUnknown };
 
-Mark MarkOf(const char* boot, ssize_t bytes) {
+std::string TextOf(uint32_t file_id) {
+  return BootId() + " " + std::to_string(file_id);
+}
+
+// `bytes` and errno are those of getxattr.
+Mark MarkOf(const char* text, ssize_t bytes, uint32_t* file_id) {
   if (bytes < 0) {
-    return errno == ENODATA || errno == ENOTSUP || errno == ENOENT
-               ? Mark::kNone
-               : Mark::kUnknown;
+    // Whoever may read the log may read this.
+    return errno == EACCES ? Mark::kUnknown : Mark::kNone;
   }
-  return BootId() == std::string(boot, static_cast<size_t>(bytes))
-             ? Mark::kOfThisBoot
-             : Mark::kNone;
+  const std::string mark(text, static_cast<size_t>(bytes));
+  *file_id = static_cast<uint32_t>(
+      std::strtoul(mark.substr(std::min(mark.size(), BootId().size())).c_str(),
+                   nullptr, 10));
+  return mark == TextOf(*file_id) ? Mark::kOfThisBoot : Mark::kNone;
 }
 
-Mark ReadMark(int fd) {
-  char boot[kMaxBytes];
-  return MarkOf(boot, ::fgetxattr(fd, kName, boot, sizeof(boot)));
+Mark ReadMark(int fd, uint32_t* file_id) {
+  char text[kMaxBytes];
+  return MarkOf(text, ::fgetxattr(fd, kName, text, sizeof(text)), file_id);
 }
 
-Mark ReadMark(const std::string& log_path) {
-  char boot[kMaxBytes];
-  return MarkOf(boot, ::getxattr(log_path.c_str(), kName, boot, sizeof(boot)));
+Mark ReadMark(const std::string& log_path, uint32_t* file_id) {
+  char text[kMaxBytes];
+  return MarkOf(text, ::getxattr(log_path.c_str(), kName, text, sizeof(text)),
+                file_id);
 }
 
 // Of a removal that has returned `result`.
 template <typename Log>
 int WhatStays(int result, const Log& log) {
   const int error = result == 0 ? 0 : errno;
-  return error == 0 || ReadMark(log) == Mark::kNone ? 0 : error;
+  uint32_t file_id = 0;
+  return error == 0 || ReadMark(log, &file_id) == Mark::kNone ? 0 : error;
 }
 
 }  // namespace
 
-void MarkLog(int fd) {
-  const std::string& boot = BootId();
-  (void)::fsetxattr(fd, kName, boot.data(), boot.size(), 0);
+bool MarkLog(int fd, uint32_t file_id) {
+  const std::string text = TextOf(file_id);
+  return ::fsetxattr(fd, kName, text.data(), text.size(), 0) == 0;
 }
 
 int UnmarkLog(int fd) { return WhatStays(::fremovexattr(fd, kName), fd); }
@@ -60,9 +69,16 @@ int UnmarkLog(const std::string& log_path) {
   return WhatStays(::removexattr(log_path.c_str(), kName), log_path);
 }
 
-bool IsMarkedLog(const std::string& log_path) {
+bool HasMark(const std::string& log_path) {
+  uint32_t file_id = 0;
+  return ReadMark(log_path, &file_id) == Mark::kOfThisBoot;
+}
+
+bool IsMarkedLog(const std::string& log_path, uint32_t* file_id) {
   struct stat log = {};
-  return ReadMark(log_path) == Mark::kOfThisBoot &&
+  uint32_t none = 0;
+  return ReadMark(log_path, file_id != nullptr ? file_id : &none) ==
+             Mark::kOfThisBoot &&
          ::stat(log_path.c_str(), &log) == 0 && log.st_nlink == 1;
 }
 

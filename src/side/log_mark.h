@@ -4,31 +4,36 @@
 // extended attribute of the log's file, so that it goes where that goes. A log
 // with a mark and without a side file was parted from it: `mv *.log` does that.
 //
+// It names the side file (SideHeader::file_id), so that no other one stands in
+// for that.
+//
 // Order: the side file is made, then the mark; the mark goes, then the side
 // file. A file system with a journal keeps that order through power loss. Since
 // others do not, a mark counts in the boot in which it was made only.
 //
-// Best effort: file systems that have no such attributes have no marks.
+// Best effort: where there are no such attributes there are no marks.
 //
 // THREADS: any.
 
 #ifndef URINGFS_SIDE_LOG_MARK_H_
 #define URINGFS_SIDE_LOG_MARK_H_
 
+#include <cstdint>
 #include <string>
 
 namespace uringfs {
 
 // Its owner knows it by a descriptor, wherever it has been moved to. Others by
 // path, also of a symbolic link to it.
-void MarkLog(int fd);
+bool MarkLog(int fd, uint32_t file_id);
 // 0 if the log has no mark of this boot any more; else the errno, of a log that
 // may have one.
 int UnmarkLog(int fd);
 int UnmarkLog(const std::string& log_path);
+bool HasMark(const std::string& log_path);
 // Whether the mark counts. Not if the log has another name: the mark is that
 // one's as well, and so may be the side file. Nor if it cannot be read.
-bool IsMarkedLog(const std::string& log_path);
+bool IsMarkedLog(const std::string& log_path, uint32_t* file_id = nullptr);
 
 }  // namespace uringfs
 

@@ -211,10 +211,12 @@ Status GatherFacts(const std::string& log_path, const Side& side,
   facts->has_other_names =
       side.content == SideContent::kLive && side.stat.st_nlink > 1;
   facts->has_size = side.stat.st_size > 0;
-  facts->is_marked = side.has_log && IsMarkedLog(log_path);
+  uint32_t marked_id = 0;
+  facts->is_marked = side.has_log && IsMarkedLog(log_path, &marked_id);
   facts->log_bytes = side.has_log ? static_cast<uint64_t>(side.log.st_size) : 0;
   facts->has_header = side.has_header;
   if (side.has_header) {
+    facts->is_named = facts->is_marked && side.header.file_id == marked_id;
     facts->is_its_name = side.header.log_name == NameHashOf(log_path);
     facts->is_other_boot = IsOfOtherBoot(side.header);
     facts->is_its_log = IsItsLog(side, *facts);

@@ -82,6 +82,7 @@ SideFile::SideFile(int fd, std::string path, const LogOptions& options)
       path_(std::move(path)),
       log_fd_(
           ::open(LogPathOf(path_).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)),
+      id_(static_cast<uint32_t>(NextGeneration() * 0x9e3779b97f4a7c15u >> 32)),
       buffer_bytes_(options.buffer_bytes),
       buffers_count_(options.buffers_count) {}
 
@@ -249,6 +250,7 @@ SideHeader SideFile::HeaderOfNoLog(dev_t device) const {
   header.owner_image = ImageId();
   header.buffer_bytes = buffer_bytes_;
   header.buffers_count = buffers_count_;
+  header.file_id = id_;
   return header;
 }
 
@@ -263,11 +265,9 @@ void SideFile::WriteHeader(SideHeader header) {
 void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   Forget();
   struct stat marked = {};
-  is_marked_ = ::fstat(log_fd_, &marked) == 0 && marked.st_ino == log.inode &&
-               marked.st_dev == log.device;
-  if (is_marked_) {
-    MarkLog(log_fd_);
-  }
+  const bool is_it = ::fstat(log_fd_, &marked) == 0 &&
+                     marked.st_ino == log.inode && marked.st_dev == log.device;
+  is_marked_ = (is_it && MarkLog(log_fd_, id_)) || is_marked_;
   SideHeader header = HeaderOfNoLog(log.device);
   header.log_inode = log.inode;
   header.log_birth = log.birth;

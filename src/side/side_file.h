@@ -114,6 +114,7 @@ class SideFile {
   const int fd_;
   const std::string path_;
   const int log_fd_;  // for its mark; -1: it has none
+  const uint32_t id_;
   const uint32_t buffer_bytes_;
   const uint32_t buffers_count_;
   char* memory_ = nullptr;

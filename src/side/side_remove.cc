@@ -22,7 +22,6 @@ bool IsInPlace(const Side& side) {
          IsSameFile(there, side.stat);
 }
 
-// In front of the side file: see log_mark.h.
 Status Unmark(const Side& side) {
   const std::string log_path = LogPathOf(side.path);
   const int error = UnmarkLog(log_path);
@@ -85,6 +84,7 @@ Status RemoveSide(const Side& side) {
   if (!IsInPlace(side)) {
     return Status::Ok();
   }
+  // In front of the side file: see log_mark.h.
   Status status = Unmark(side);
   if (!status.ok()) {
     const bool may_stay =
@@ -101,16 +101,16 @@ Status SetSideAside(const Side& side, std::string* kept) {
   if (!is_lost && !IsInPlace(side)) {
     return Status::Ok();
   }
-  Status status = Unmark(side);
-  if (!status.ok() || is_lost) {
-    return status;
-  }
-  const int error = TakeKeptName(
-      side.path,
-      [&](const std::string& name) { return RenameToNew(side.path, name); },
-      kept);
+  const int error = is_lost ? 0
+                            : TakeKeptName(
+                                  side.path,
+                                  [&](const std::string& name) {
+                                    return RenameToNew(side.path, name);
+                                  },
+                                  kept);
+  // The mark last: until then the log is refused.
   return error == 0 || error == ENOENT
-             ? Status::Ok()
+             ? Unmark(side)
              : Status::FromErrno(error, "set aside the side file", side.path);
 }
 

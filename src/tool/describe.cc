@@ -13,7 +13,7 @@ std::string Bytes(uint64_t count) {
 std::string PlanOfParted(Unusable unusable) {
   const std::string plan =
       "takes the log as it is, does without whatever its own side file held, "
-      "and keeps what is in that one's place aside";
+      "and keeps aside what is in that one's place, if anything";
   return unusable == Unusable::kLeave
              ? "leaves everything alone, and exits with 2; with --accept or "
                "--discard " +
@@ -28,11 +28,14 @@ std::string PlanOfUnusable(const SideFileInfo& info, Unusable unusable) {
   const std::string rest = info.knows_rest
                                ? Bytes(info.at_stake - info.acceptable)
                                : "an unknown number";
+  // Else the log is not touched.
+  const bool has_both = info.ring_bytes > 0 && info.log_bytes > 0;
   const std::string accept =
       "moves " + Bytes(info.acceptable) + " into the log" +
-      ", cuts off what is behind a hole then, keeping a copy of the log, and "
-      "does without " +
-      rest;
+      (has_both ? ", cuts off what is behind a hole then (of a log that it "
+                  "changes it keeps a copy),"
+                : "") +
+      " and does without " + rest;
   const std::string discard =
       "leaves the log as it is and does without " + lost;
   const std::string rename = " the side file and deletes nothing";

@@ -170,7 +170,6 @@ SideBuilder Make(const std::string& log_path, const std::string& log,
     header.buffers_count = 2 + header.buffers_count % 4;
     header.origin = 4096 * (header.origin % 6);
     header.sum_begin = header.origin + header.sum_begin % 3 * 4096;
-    header.zero = 0;
   }
   if ((mend & kMendMagic) != 0) {
     std::memcpy(header.magic, kSideMagic, sizeof(header.magic));

@@ -374,6 +374,42 @@ int ReadAsNobody(const std::vector<std::string>& args) {
 }
 const RegisterChild kReadAsNobody("read_as_nobody", &ReadAsNobody);
 
+// Args: WAL, its place in the archive. Makes it as root, and archives it as
+// somebody else, who may not take its mark off.
+int ArchiveAsNobody(const std::vector<std::string>& args) {
+  const uid_t nobody = 65534;
+  const auto fs = MakeFs("uringfs");
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  const rocksdb::IOOptions options;
+  const bool is_made =
+      fs->NewWritableFile(args.at(0), rocksdb::FileOptions(), &file, nullptr)
+          .ok() &&
+      file->Append(Pattern(70001), options, nullptr).ok() &&
+      file->Flush(options, nullptr).ok() && ::setgid(nobody) == 0 &&
+      ::setuid(nobody) == 0;
+  return is_made && file->Close(options, nullptr).ok() &&
+                 fs->RenameFile(args[0], args.at(1), options, nullptr).ok()
+             ? 0
+             : 1;
+}
+const RegisterChild kArchiveAsNobody("archive_as_nobody", &ArchiveAsNobody);
+
+TEST_P(FsSideFileTest, AnArchivedLogIsWholeThoughItsMarkStays) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can be somebody else";
+  }
+  ASSERT_EQ(::chmod(dir_.path().c_str(), 0777), 0);
+  const std::string archived = Path("archived.log");
+  ChildProcess child("archive_as_nobody", {Path(name_), archived});
+  EXPECT_EQ(child.Wait(), 0) << child.ReadAll();
+  EXPECT_FALSE(LacksSideFile(archived));
+  std::string bytes;
+  EXPECT_TRUE(rocksdb::ReadFileToString(fs_.get(), archived, &bytes).ok());
+  EXPECT_EQ(Difference(bytes, Pattern(70001)), "");
+  Delete("archived.log");
+  EXPECT_FALSE(std::filesystem::exists(SideFilePath(archived)));
+}
+
 // RocksDB may make the next WAL long before it needs it (async_wal_precreate),
 // and write to this one until then (manual_wal_flush).
 TEST_P(FsSideFileTest, ALogStaysInItsRingUntilTheNextHasARecord) {

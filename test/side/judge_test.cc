@@ -70,6 +70,7 @@ SideFacts FactsOf(unsigned bits) {
   facts.has_other_bytes = (bits & 4096) != 0;
   facts.is_wanted = (bits & 8192) != 0 && !facts.has_log;
   facts.is_marked = (bits & 16384) != 0 && facts.has_log;
+  facts.is_named = facts.is_marked && facts.is_its_log;
   facts.log_bytes = facts.can_be_joined ? 3000 : 950;
   return facts;
 }
@@ -196,7 +197,7 @@ void CheckVerdict(const SideFacts& facts, const Judgement& judgement) {
                                          facts.sum == Witness::kUnknown));
       EXPECT_FALSE(needs_ring && HasToBeWhole(facts));
       EXPECT_EQ(judgement.may_be_torn, facts.is_its_log || !facts.is_its_name);
-      EXPECT_FALSE(facts.is_marked && facts.is_other_boot);
+      EXPECT_FALSE(facts.is_marked && !facts.is_named);
       break;
     case SideVerdict::kForeign:
       EXPECT_TRUE(facts.filled <= facts.written || facts.has_other_names ||
@@ -204,12 +205,11 @@ void CheckVerdict(const SideFacts& facts, const Judgement& judgement) {
       EXPECT_FALSE(facts.is_wanted && facts.is_its_name);
       // A file that is long enough is no log that is.
       EXPECT_TRUE(facts.has_format || !facts.has_log || !facts.is_its_name);
-      EXPECT_FALSE(facts.is_marked && !facts.is_its_log);
+      EXPECT_FALSE(facts.is_marked && !facts.is_named);
       break;
     case SideVerdict::kUnusable:
       if (judgement.is_parted) {
-        EXPECT_TRUE(facts.is_marked &&
-                    (facts.is_other_boot || !facts.is_its_log));
+        EXPECT_TRUE(facts.is_marked && !facts.is_named);
         break;
       }
       EXPECT_FALSE((needs_ring || facts.log_has_all) && HasToBeWhole(facts));
@@ -389,20 +389,25 @@ TEST(JudgeTest, AClosedLogHasWhatItWasClosedWith) {
   EXPECT_FALSE(Judge(facts).knows_stake);
 }
 
-// What its owner leaves in this boot is of this boot and of this file.
 TEST(JudgeTest, AMarkedLogHasASideFileOfItsOwn) {
   SideFacts others = AsLeft();
   others.is_its_log = false;
   others.filled = others.written;
   others.of_log.offset = others.filled;
   others.sum = Witness::kOther;
-  EXPECT_EQ(Judge(others).verdict, SideVerdict::kForeign);
   SideFacts older = AsLeft();
   older.is_other_boot = true;
   older.sum = Witness::kOther;
-  EXPECT_EQ(Judge(older).verdict, SideVerdict::kOlder);
-  for (SideFacts facts : {others, older}) {
+  SideFacts idle = AsLeft();
+  idle.content = SideContent::kIdle;
+  idle.log_has_all = true;
+  for (const SideFacts& unmarked : {others, older, idle}) {
+    SideFacts facts = unmarked;
     facts.is_marked = true;
+    facts.is_named = true;
+    EXPECT_EQ(Judge(facts).verdict, Judge(unmarked).verdict);
+    EXPECT_NE(Judge(facts).verdict, SideVerdict::kUnusable);
+    facts.is_named = false;
     const Judgement judgement = Judge(facts);
     EXPECT_EQ(judgement.verdict, SideVerdict::kUnusable);
     EXPECT_TRUE(judgement.is_parted);
@@ -410,13 +415,10 @@ TEST(JudgeTest, AMarkedLogHasASideFileOfItsOwn) {
     EXPECT_THAT(UnusableMessage("d/000007.log", judgement),
                 testing::HasSubstr("both take the log as it is"));
   }
-  // A file system that came back in the same boot; and any kill.
+  // What adds up to the sum is no other one.
   SideFacts facts = AsLeft();
   facts.is_marked = true;
   EXPECT_EQ(Judge(facts).verdict, SideVerdict::kWhole);
-  facts.sum = Witness::kOther;
-  facts.mount = Witness::kOther;
-  EXPECT_EQ(Judge(facts).verdict, SideVerdict::kOlder);
 }
 
 TEST(JudgeTest, WhatHoldsNothing) {

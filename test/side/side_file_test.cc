@@ -15,7 +15,6 @@
 #include <string>
 #include <thread>
 
-#include "src/side/log_mark.h"
 #include "test/log/fake_log.h"
 #include "test/side/shared_rings.h"
 #include "test/side/side_image.h"
@@ -139,121 +138,6 @@ TEST_F(SideFileTest, AFileThatCannotBeRemovedWhenTheProcessEnds) {
   EXPECT_EQ(status, 0);
   EXPECT_TRUE(ReadWholeFile(shared + "/a.log") == StreamBytes(0, 10000));
   EXPECT_FALSE(SideImage(shared + "/a.log").is_live());
-}
-
-// Whoever moves the log alone is told so, until it is whole by itself.
-TEST_F(SideFileTest, ALogThatWasPartedFromItsSideFile) {
-  const std::string path = dir_.File("a.log");
-  auto log = MustOpen("a.log");
-  if (!IsMarkedLog(path)) {
-    GTEST_SKIP() << "no extended attributes in " << dir_.path();
-  }
-  ASSERT_TRUE(log->Append(StreamBytes(0, 1000)).ok());
-  ASSERT_TRUE(log->Flush().ok());
-  EXPECT_FALSE(LacksSideFile(path));
-  const std::string copy = dir_.File("b.log");
-  const auto copy_log = [&] {
-    ASSERT_EQ(std::system(("cp -a " + path + " " + copy).c_str()), 0);
-  };
-  // What may be in the place of its side file.
-  const std::string others = dir_.File("others.uringfs");
-  {
-    auto other = MustOpen("c.log");
-    ASSERT_TRUE(other->Append(StreamBytes(5, 900)).ok());
-    ASSERT_TRUE(other->Sync().ok());
-    std::filesystem::copy(Side("c.log"), others);
-    ASSERT_TRUE(other->Close().ok());
-    std::filesystem::remove(dir_.File("c.log"));
-  }
-  for (const Unusable choice : {Unusable::kAccept, Unusable::kDiscard}) {
-    for (const std::string& there : {std::string("/dev/null"), others}) {
-      copy_log();
-      ASSERT_TRUE(LacksSideFile(copy));
-      ASSERT_EQ(std::system(("cp " + there + " " + Side("b.log")).c_str()), 0);
-      SideFileInfo info;
-      ASSERT_TRUE(InspectLog(copy, nullptr, &info).ok());
-      EXPECT_EQ(info.state, SideState::kUnusable);
-      EXPECT_TRUE(info.is_parted) << info.reason;
-      const std::string bytes = ReadWholeFile(copy);
-      RecoveryOptions options;
-      RecoveryReport report;
-      ASSERT_TRUE(RecoverLog(copy, options, &report).ok());
-      EXPECT_EQ(report.outcome, RecoveryOutcome::kUnusable) << report.message;
-      options.unusable = choice;
-      ASSERT_TRUE(RecoverLog(copy, options, &report).ok());
-      EXPECT_EQ(ReadWholeFile(copy), bytes) << report.message;
-      EXPECT_EQ(report.kept_path.empty(), there != others) << report.message;
-      ASSERT_TRUE(InspectLog(copy, nullptr, &info).ok());
-      EXPECT_NE(info.state, SideState::kUnusable) << info.reason;
-      ASSERT_TRUE(ClearSideFile(copy).ok());
-      std::filesystem::remove(copy);
-    }
-    copy_log();
-    ASSERT_TRUE(LacksSideFile(copy));
-    const std::string link = dir_.File("link.log");
-    std::filesystem::create_symlink(copy, link);
-    EXPECT_TRUE(LacksSideFile(link)) << "by a symbolic link too";
-    std::filesystem::remove(link);
-    SideFileInfo info;
-    ASSERT_TRUE(InspectLog(copy, nullptr, &info).ok());
-    EXPECT_EQ(info.state, SideState::kUnusable);
-    EXPECT_FALSE(info.knows_stake);
-    RecoveryOptions options;
-    RecoveryReport report;
-    ASSERT_TRUE(RecoverLog(copy, options, &report).ok());
-    EXPECT_EQ(report.outcome, RecoveryOutcome::kUnusable) << report.message;
-    options.unusable = choice;
-    ASSERT_TRUE(RecoverLog(copy, options, &report).ok());
-    EXPECT_FALSE(LacksSideFile(copy)) << report.message;
-  }
-  // Its owner has all, whatever becomes of the file, and of the log.
-  std::filesystem::remove(Side("a.log"));
-  EXPECT_TRUE(LacksSideFile(path));
-  const std::string moved = dir_.File("moved.log");
-  std::filesystem::rename(path, moved);
-  EXPECT_TRUE(LacksSideFile(moved));
-  std::filesystem::create_hard_link(moved, dir_.File("c.log"));
-  EXPECT_FALSE(LacksSideFile(moved)) << "of another name it may be";
-  std::filesystem::remove(dir_.File("c.log"));
-  ASSERT_TRUE(log->Close().ok());
-  EXPECT_FALSE(LacksSideFile(moved));
-  EXPECT_EQ(ReadWholeFile(moved), StreamBytes(0, 1000));
-}
-
-// Of a log that somebody else has made: it is whole, so nothing is refused.
-TEST_F(SideFileTest, AMarkThatMayNotBeTakenOff) {
-  if (::geteuid() != 0) {
-    GTEST_SKIP() << "only root can be somebody else";
-  }
-  const std::string shared = DirectoryForAll();
-  const std::string path = shared + "/a.log";
-  for (const bool may_read : {true, false}) {
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      ::umask(may_read ? 022 : 077);
-      std::unique_ptr<LogStore> log;
-      RecoveryReport report;
-      const bool is_closed = LogStore::Open(path, SharedRing(), &log).ok() &&
-                             log->Append(StreamBytes(0, 5000)).ok() &&
-                             log->Flush().ok() && ::setgid(65534) == 0 &&
-                             ::setuid(65534) == 0 && log->Close().ok();
-      const bool is_good =
-          is_closed && !LacksSideFile(path) &&
-          (!may_read || (RecoverLog(path, RecoveryOptions(), &report).ok() &&
-                         report.outcome == RecoveryOutcome::kRemoved));
-      ::_exit(is_good ? 0 : 1);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0);
-    RecoveryReport report;
-    EXPECT_TRUE(RecoverLog(path, RecoveryOptions(), &report).ok());
-    EXPECT_EQ(report.outcome, RecoveryOutcome::kRemoved) << report.message;
-    EXPECT_TRUE(ReadWholeFile(path) == StreamBytes(0, 5000));
-    EXPECT_FALSE(Exists(SideFilePath(path)));
-    std::filesystem::remove(path);
-  }
 }
 
 // By which rsync knows that it has changed, within one second.

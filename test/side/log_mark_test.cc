@@ -1,0 +1,265 @@
+// Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
+//
+// A log says that it was left with a side file, and with which: what becomes of
+// it without that, and of one of which it may not be taken back.
+
+#include "src/side/log_mark.h"
+
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "test/log/fake_log.h"
+#include "test/side/shared_rings.h"
+#include "test/side/side_image.h"
+#include "test/support/forbid.h"
+
+#include "gtest/gtest.h"
+#include "uringfs/log_store.h"
+#include "uringfs/recovery.h"
+
+namespace uringfs {
+namespace {
+
+using test::Exists;
+using test::ReadWholeFile;
+using test::SharedRing;
+using test::SideImage;
+using test::StreamBytes;
+using test::TempDir;
+
+constexpr uid_t kNobody = 65534;
+
+class LogMarkTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    URINGFS_SKIP_WITHOUT_SHARED_RINGS(dir_.path());
+    log_ = Open(path_);
+    ASSERT_NE(log_, nullptr);
+    ASSERT_TRUE(log_->Append(StreamBytes(0, 1000)).ok());
+    ASSERT_TRUE(log_->Flush().ok());
+    if (!IsMarkedLog(path_)) {
+      GTEST_SKIP() << "no extended attributes in " << dir_.path();
+    }
+  }
+
+  static std::unique_ptr<LogStore> Open(const std::string& path) {
+    std::unique_ptr<LogStore> log;
+    const Status status = LogStore::Open(path, SharedRing(), &log);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    return log;
+  }
+
+  // As `cp -a` of the log alone makes it.
+  void CopyLog() const {
+    ASSERT_EQ(std::system(("cp -a " + path_ + " " + copy_).c_str()), 0);
+    ASSERT_TRUE(LacksSideFile(copy_));
+  }
+  SideFileInfo Inspected(const std::string& path) const {
+    SideFileInfo info;
+    EXPECT_TRUE(InspectLog(path, nullptr, &info).ok());
+    return info;
+  }
+  RecoveryReport Recovered(const std::string& path,
+                           Unusable unusable = Unusable::kLeave) const {
+    RecoveryOptions options;
+    options.unusable = unusable;
+    RecoveryReport report;
+    const Status status = RecoverLog(path, options, &report);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    return report;
+  }
+  // The side file of another log: nothing of that is in its ring only.
+  std::string OfAnotherLog() const {
+    const std::string path = dir_.File("other.log");
+    auto log = Open(path);
+    EXPECT_TRUE(log->Append(StreamBytes(5, 900)).ok());
+    EXPECT_TRUE(log->Sync().ok());
+    const SideImage image(path);
+    EXPECT_TRUE(log->Close().ok());
+    std::filesystem::remove(path);
+    return image.bytes;
+  }
+  static std::string Idle(std::string side) {
+    std::memcpy(&side[kSideStateAt], &kSideIdle, sizeof(kSideIdle));
+    return side;
+  }
+  // Runs it as somebody else; whether it returned true.
+  template <class Body>
+  static bool AsChild(const Body& body) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::_exit(body() ? 0 : 1);
+    }
+    int status = -1;
+    return child > 0 && ::waitpid(child, &status, 0) == child && status == 0;
+  }
+  // Where every user may make files.
+  std::string DirectoryForAll() const {
+    const std::string shared = dir_.File("shared");
+    std::filesystem::create_directory(shared);
+    EXPECT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
+    EXPECT_EQ(::chmod(shared.c_str(), 0777), 0);
+    return shared;
+  }
+
+  TempDir dir_;
+  const std::string path_ = dir_.File("a.log");
+  const std::string copy_ = dir_.File("b.log");
+  std::unique_ptr<LogStore> log_;  // lives
+};
+
+bool BecomeNobody() { return ::setgid(kNobody) == 0 && ::setuid(kNobody) == 0; }
+
+// Whoever moves the log alone is told so.
+TEST_F(LogMarkTest, ALogThatWasPartedFromItsSideFile) {
+  for (const Unusable choice : {Unusable::kAccept, Unusable::kDiscard}) {
+    CopyLog();
+    const std::string link = dir_.File("link.log");
+    std::filesystem::create_symlink(copy_, link);
+    EXPECT_TRUE(LacksSideFile(link)) << "by a symbolic link too";
+    std::filesystem::remove(link);
+    EXPECT_TRUE(Inspected(copy_).is_parted);
+    EXPECT_FALSE(Inspected(copy_).knows_stake);
+    EXPECT_EQ(Recovered(copy_).outcome, RecoveryOutcome::kUnusable);
+    EXPECT_NE(Recovered(copy_, choice).outcome, RecoveryOutcome::kUnusable);
+    EXPECT_FALSE(LacksSideFile(copy_));
+  }
+}
+
+// Its owner has all, whatever becomes of the file, and of the log.
+TEST_F(LogMarkTest, TheOwnerTakesItOffWhereverTheLogIs) {
+  std::filesystem::remove(SideFilePath(path_));
+  EXPECT_TRUE(LacksSideFile(path_));
+  std::filesystem::rename(path_, copy_);
+  EXPECT_TRUE(LacksSideFile(copy_));
+  std::filesystem::create_hard_link(copy_, dir_.File("c.log"));
+  EXPECT_FALSE(LacksSideFile(copy_)) << "of another name it may be";
+  std::filesystem::remove(dir_.File("c.log"));
+  ASSERT_TRUE(log_->Close().ok());
+  EXPECT_FALSE(LacksSideFile(copy_));
+  EXPECT_EQ(ReadWholeFile(copy_), StreamBytes(0, 1000));
+}
+
+TEST_F(LogMarkTest, NoOtherSideFileStandsInForItsOwn) {
+  const std::string live = OfAnotherLog();
+  for (const Unusable choice : {Unusable::kAccept, Unusable::kDiscard}) {
+    for (const std::string& other : {std::string(), live, Idle(live)}) {
+      CopyLog();
+      std::ofstream(SideFilePath(copy_), std::ios::binary) << other;
+      EXPECT_TRUE(Inspected(copy_).is_parted) << Inspected(copy_).reason;
+      EXPECT_EQ(Recovered(copy_).outcome, RecoveryOutcome::kUnusable);
+      const std::string bytes = ReadWholeFile(copy_);
+      const RecoveryReport report = Recovered(copy_, choice);
+      EXPECT_EQ(ReadWholeFile(copy_), bytes) << report.message;
+      EXPECT_EQ(report.kept_path.empty(), other.empty()) << report.message;
+      EXPECT_FALSE(Inspected(copy_).is_parted);
+      ASSERT_TRUE(ClearSideFile(copy_).ok());
+    }
+  }
+}
+
+// A copy of both is as good as the two, though nothing ties them.
+TEST_F(LogMarkTest, ACopyOfBothThatHasNothingIsNotRefused) {
+  const std::string path = dir_.File("empty.log");
+  const auto log = Open(path);
+  ASSERT_TRUE(IsMarkedLog(path));
+  ASSERT_EQ(std::system(("cp -a " + path + " " + copy_ + " && cp -a " +
+                         SideFilePath(path) + " " + SideFilePath(copy_))
+                            .c_str()),
+            0);
+  EXPECT_NE(Recovered(copy_).outcome, RecoveryOutcome::kUnusable);
+}
+
+// A choice that could not be carried out has changed nothing.
+TEST_F(LogMarkTest, AChoiceThatFailsLeavesItRefused) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can be somebody else";
+  }
+  CopyLog();
+  std::ofstream(SideFilePath(copy_), std::ios::binary) << OfAnotherLog();
+  ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(copy_.c_str(), 0666), 0);
+  ASSERT_EQ(::chmod(SideFilePath(copy_).c_str(), 0666), 0);
+  EXPECT_TRUE(AsChild([&] {
+    RecoveryOptions options;
+    options.unusable = Unusable::kDiscard;
+    RecoveryReport report;
+    return BecomeNobody() && !RecoverLog(copy_, options, &report).ok();
+  }));
+  EXPECT_TRUE(Inspected(copy_).is_parted);
+}
+
+// Of a log that somebody else has made: it is whole, so nothing is refused,
+// wherever it is moved.
+TEST_F(LogMarkTest, AMarkThatMayNotBeTakenOff) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can be somebody else";
+  }
+  const std::string path = DirectoryForAll() + "/a.log";
+  const std::string moved = DirectoryForAll() + "/moved.log";
+  for (const mode_t mask : {022, 077}) {
+    EXPECT_TRUE(AsChild([&] {
+      ::umask(mask);
+      const auto log = Open(path);
+      RecoveryReport report;
+      const bool is_closed = log->Append(StreamBytes(0, 5000)).ok() &&
+                             log->Flush().ok() && BecomeNobody() &&
+                             log->Close().ok() && !LacksSideFile(path);
+      return is_closed &&
+             (mask == 077 ||
+              (RecoverLog(path, RecoveryOptions(), &report).ok() &&
+               report.outcome == RecoveryOutcome::kRemoved)) &&
+             std::rename(path.c_str(), moved.c_str()) == 0;
+    }));
+    TakeSideFileAlong(path, moved, std::rename);
+    EXPECT_EQ(Recovered(moved).outcome, RecoveryOutcome::kRemoved);
+    EXPECT_TRUE(ReadWholeFile(moved) == StreamBytes(0, 5000));
+    EXPECT_FALSE(Exists(SideFilePath(moved)));
+    EXPECT_FALSE(Exists(SideFilePath(path)));
+  }
+}
+
+// A container that forbids the calls has no marks, and needs none.
+TEST_F(LogMarkTest, WhereTheCallsAreForbidden) {
+  for (const unsigned error : {ENOSYS, EPERM}) {
+    const std::string path = dir_.File("c.log");
+    EXPECT_TRUE(AsChild([&] {
+      for (const unsigned call : {SYS_fsetxattr, SYS_getxattr, SYS_fgetxattr,
+                                  SYS_removexattr, SYS_fremovexattr}) {
+        if (!test::Forbid(call, error)) {
+          return false;
+        }
+      }
+      const auto log = Open(path);
+      return log->Append(StreamBytes(0, 1000)).ok() && log->Flush().ok() &&
+             Exists(SideFilePath(path)) && log->Close().ok();
+    }));
+    EXPECT_FALSE(Exists(SideFilePath(path)));
+    // And one that was made outside is recovered there.
+    std::filesystem::copy(path_, path,
+                          std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy(SideFilePath(path_), SideFilePath(path));
+    EXPECT_TRUE(AsChild([&] {
+      for (const unsigned call : {SYS_getxattr, SYS_removexattr}) {
+        if (!test::Forbid(call, error)) {
+          return false;
+        }
+      }
+      RecoveryReport report;
+      return RecoverLog(path, RecoveryOptions(), &report).ok();
+    }));
+  }
+}
+
+}  // namespace
+}  // namespace uringfs
