@@ -399,14 +399,16 @@ TEST_P(FsSideFileTest, AnArchivedLogIsWholeThoughItsMarkStays) {
     GTEST_SKIP() << "only root can be somebody else";
   }
   ASSERT_EQ(::chmod(dir_.path().c_str(), 0777), 0);
-  const std::string archived = Path("archived.log");
+  const std::string archived = Path("archive/" + name_);
+  std::filesystem::create_directory(Path("archive"));
+  ASSERT_EQ(::chmod(Path("archive").c_str(), 0777), 0);
   ChildProcess child("archive_as_nobody", {Path(name_), archived});
   EXPECT_EQ(child.Wait(), 0) << child.ReadAll();
   EXPECT_FALSE(LacksSideFile(archived));
   std::string bytes;
   EXPECT_TRUE(rocksdb::ReadFileToString(fs_.get(), archived, &bytes).ok());
   EXPECT_EQ(Difference(bytes, Pattern(70001)), "");
-  Delete("archived.log");
+  Delete("archive/" + name_);
   EXPECT_FALSE(std::filesystem::exists(SideFilePath(archived)));
 }
 
