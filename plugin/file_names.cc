@@ -2,10 +2,6 @@
 //
 // How UringFileSystem takes names away and gives others.
 
-#include <unistd.h>
-
-#include <cstdio>
-
 #include "file_policy.h"
 #include "file_system.h"
 #include "io_status.h"
@@ -54,7 +50,7 @@ rdb::IOStatus UringFileSystem::RenameFile(const std::string& path,
     status = target()->RenameFile(path, target_path, options, dbg);
   }
   if (status.ok() && IsWalName(path)) {
-    TakeSideFileAlong(path, target_path, ::rename);
+    TakeSideFileAlong(path, target_path);
   }
   return status;
 }
@@ -68,9 +64,6 @@ rdb::IOStatus UringFileSystem::LinkFile(const std::string& path,
   rdb::IOStatus status = MakeWhole(path);
   if (status.ok()) {
     status = target()->LinkFile(path, target_path, options, dbg);
-  }
-  if (status.ok() && IsWalName(path)) {
-    TakeSideFileAlong(path, target_path, ::link);
   }
   return status;
 }

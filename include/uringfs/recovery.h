@@ -83,11 +83,10 @@ Status ListSideFiles(const std::string& directory, const LogFormat* format,
                      std::vector<std::string>* log_paths);
 // Whether a log has none, though it says that it was left with one.
 bool LacksSideFile(const std::string& log_path);
-// The log at `from`, which nobody writes, has got the name `log_path`, by
-// `place`: rename or link. If this process may not take off what the log says,
-// its side file has stayed, idle: that comes along. Best effort.
-void TakeSideFileAlong(const std::string& from, const std::string& log_path,
-                       int (*place)(const char* from, const char* to));
+// The log at `from`, which nobody writes, was renamed to `log_path`. If this
+// process may not take off what the log says, its side file has stayed, idle:
+// that comes along, if nothing is in its way. Best effort.
+void TakeSideFileAlong(const std::string& from, const std::string& log_path);
 
 enum class RecoveryOutcome : uint8_t {
   kNothing,    // no side file

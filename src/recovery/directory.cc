@@ -38,10 +38,14 @@ bool LacksSideFile(const std::string& log_path) {
          errno == ENOENT && IsMarkedLog(log_path);
 }
 
-void TakeSideFileAlong(const std::string& from, const std::string& log_path,
-                       int (*place)(const char* from, const char* to)) {
-  if (HasMark(log_path)) {
-    (void)place(SidePathOf(from).c_str(), SidePathOf(log_path).c_str());
+void TakeSideFileAlong(const std::string& from, const std::string& log_path) {
+  Side side;
+  struct stat there = {};
+  const std::string target = SidePathOf(log_path);
+  if (HasMark(log_path) && LookAtSide(from, &side).ok() &&
+      side.content == SideContent::kIdle &&
+      ::lstat(target.c_str(), &there) != 0 && errno == ENOENT) {
+    (void)::rename(side.path.c_str(), target.c_str());
   }
 }
 

@@ -446,7 +446,7 @@ Status Recovery::Choose(const SideLook& look) {
     status = Accept(look);
   }
   if (status.ok()) {
-    status = SetSideAside(look.side, &report_->kept_path);
+    status = SetChosenAside(look.side, &report_->kept_path);
   }
   if (!status.ok()) {
     return status;
@@ -463,7 +463,8 @@ Status Recovery::Choose(const SideLook& look) {
                ? "; " + std::to_string(report_->cut_bytes) +
                      " bytes of the log behind a hole were cut off"
                : "") +
-          ". What it was refused for: " + judgement.reason + WaysBack());
+          ". What it was refused for: " + judgement.reason +
+          (judgement.is_parted ? Kept() : WaysBack()));
 }
 
 std::string Recovery::WaysBack() const {

@@ -370,10 +370,9 @@ Judgement Parted(const SideFacts& facts, const std::string& what_is_there) {
   return judgement;
 }
 
-// The log was left with another one, and nothing proves that this one will do.
-bool IsOfAnother(const SideFacts& facts, SideVerdict verdict) {
-  return facts.is_marked && facts.has_header && !facts.is_named &&
-         verdict != SideVerdict::kWhole && verdict != SideVerdict::kUnusable;
+// The log was left with another one, whatever this one says.
+bool IsOfAnother(const SideFacts& facts) {
+  return facts.is_marked && facts.has_header && !facts.is_named;
 }
 
 // By what is in the side file.
@@ -463,10 +462,8 @@ const char* ToString(SideVerdict verdict) {
 }
 
 Judgement Judge(const SideFacts& facts) {
-  Judgement judgement = JudgeContent(facts);
-  return IsOfAnother(facts, judgement.verdict)
-             ? Parted(facts, "another one is in its place")
-             : judgement;
+  return IsOfAnother(facts) ? Parted(facts, "another one is in its place")
+                            : JudgeContent(facts);
 }
 
 std::string UnusableMessage(const std::string& log_path,

@@ -111,8 +111,12 @@ int TakeKeptName(const std::string& path,
                  std::string* kept);
 
 // Gives the file another name, at which nobody looks for it, and which *kept
-// tells: what it holds may be wanted again. As RemoveSide.
+// tells: what it holds may be wanted again. As RemoveSide: the log does without
+// it, so it may be killed in between.
 Status SetSideAside(const Side& side, std::string* kept);
+// The same for a log that was refused, by choice: until it is done the log is
+// refused.
+Status SetChosenAside(const Side& side, std::string* kept);
 
 // Nobody wants what stands at the place of a side file of this log: the log
 // was replaced. A file that may hold bytes which its log lacks is set aside,

@@ -67,6 +67,22 @@ int RenameToNew(const std::string& from, const std::string& to) {
   return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
 
+Status RenameAside(const Side& side, std::string* kept) {
+  const int error = TakeKeptName(
+      side.path,
+      [&](const std::string& name) { return RenameToNew(side.path, name); },
+      kept);
+  return error == 0 || error == ENOENT
+             ? Status::Ok()
+             : Status::FromErrno(error, "set aside the side file", side.path);
+}
+
+// There may be an empty file.
+Status ForgetLost(const Side& side) {
+  const Status status = Unmark(side);
+  return status.ok() ? RemoveSide(side) : status;
+}
+
 }  // namespace
 
 int TakeKeptName(const std::string& path,
@@ -97,21 +113,20 @@ Status RemoveSide(const Side& side) {
 }
 
 Status SetSideAside(const Side& side, std::string* kept) {
-  const bool is_lost = side.content == SideContent::kLost;
-  if (!is_lost && !IsInPlace(side)) {
+  if (!IsInPlace(side)) {
     return Status::Ok();
   }
-  const int error = is_lost ? 0
-                            : TakeKeptName(
-                                  side.path,
-                                  [&](const std::string& name) {
-                                    return RenameToNew(side.path, name);
-                                  },
-                                  kept);
-  // The mark last: until then the log is refused.
-  return error == 0 || error == ENOENT
-             ? Unmark(side)
-             : Status::FromErrno(error, "set aside the side file", side.path);
+  const Status status = Unmark(side);
+  return status.ok() ? RenameAside(side, kept) : status;
+}
+
+Status SetChosenAside(const Side& side, std::string* kept) {
+  if (side.content == SideContent::kLost) {
+    return ForgetLost(side);
+  }
+  const Status status =
+      IsInPlace(side) ? RenameAside(side, kept) : Status::Ok();
+  return status.ok() ? Unmark(side) : status;
 }
 
 Status ClearSideOf(const std::string& log_path) {
@@ -121,8 +136,7 @@ Status ClearSideOf(const std::string& log_path) {
     return status;
   }
   if (side.content == SideContent::kLost) {
-    status = Unmark(side);
-    return status.ok() ? RemoveSide(side) : status;  // of one that is empty
+    return ForgetLost(side);
   }
   if (S_ISDIR(side.stat.st_mode)) {
     return Status::FromErrno(EISDIR, "clear the place of the side file",

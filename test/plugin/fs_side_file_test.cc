@@ -412,6 +412,18 @@ TEST_P(FsSideFileTest, AnArchivedLogIsWholeThoughItsMarkStays) {
   EXPECT_FALSE(std::filesystem::exists(SideFilePath(archived)));
 }
 
+TEST_P(FsSideFileTest, ALinkOfAnOpenLogHasNoSideFile) {
+  const File file = Create(name_);
+  Append(file, Pattern(70001));
+  Flush(file);
+  ASSERT_TRUE(std::filesystem::exists(side_));
+  std::filesystem::create_directory(Path("shipped"));
+  const std::string link = Path("shipped/" + name_);
+  ASSERT_TRUE(
+      fs_->LinkFile(Path(name_), link, rocksdb::IOOptions(), nullptr).ok());
+  EXPECT_FALSE(std::filesystem::exists(SideFilePath(link)));
+}
+
 // RocksDB may make the next WAL long before it needs it (async_wal_precreate),
 // and write to this one until then (manual_wal_flush).
 TEST_P(FsSideFileTest, ALogStaysInItsRingUntilTheNextHasARecord) {

@@ -23,6 +23,7 @@
 #include "test/side/side_image.h"
 #include "test/support/forbid.h"
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "uringfs/log_store.h"
 #include "uringfs/recovery.h"
@@ -78,12 +79,13 @@ class LogMarkTest : public testing::Test {
     EXPECT_TRUE(status.ok()) << status.ToString();
     return report;
   }
-  // The side file of another log: nothing of that is in its ring only.
-  std::string OfAnotherLog() const {
+  // The side file of another log: the newest of that is in its ring only, or
+  // nothing.
+  std::string OfAnotherLog(bool has_newest = false) const {
     const std::string path = dir_.File("other.log");
     auto log = Open(path);
     EXPECT_TRUE(log->Append(StreamBytes(5, 900)).ok());
-    EXPECT_TRUE(log->Sync().ok());
+    EXPECT_TRUE((has_newest ? log->Flush() : log->Sync()).ok());
     const SideImage image(path);
     EXPECT_TRUE(log->Close().ok());
     std::filesystem::remove(path);
@@ -153,7 +155,8 @@ TEST_F(LogMarkTest, TheOwnerTakesItOffWhereverTheLogIs) {
 TEST_F(LogMarkTest, NoOtherSideFileStandsInForItsOwn) {
   const std::string live = OfAnotherLog();
   for (const Unusable choice : {Unusable::kAccept, Unusable::kDiscard}) {
-    for (const std::string& other : {std::string(), live, Idle(live)}) {
+    for (const std::string& other :
+         {std::string(), live, Idle(live), OfAnotherLog(true)}) {
       CopyLog();
       std::ofstream(SideFilePath(copy_), std::ios::binary) << other;
       EXPECT_TRUE(Inspected(copy_).is_parted) << Inspected(copy_).reason;
@@ -162,6 +165,9 @@ TEST_F(LogMarkTest, NoOtherSideFileStandsInForItsOwn) {
       const RecoveryReport report = Recovered(copy_, choice);
       EXPECT_EQ(ReadWholeFile(copy_), bytes) << report.message;
       EXPECT_EQ(report.kept_path.empty(), other.empty()) << report.message;
+      EXPECT_THAT(report.message,
+                  testing::AllOf(testing::HasSubstr("an unknown number"),
+                                 testing::Not(testing::HasSubstr("back"))));
       EXPECT_FALSE(Inspected(copy_).is_parted);
       ASSERT_TRUE(ClearSideFile(copy_).ok());
     }
@@ -221,7 +227,7 @@ TEST_F(LogMarkTest, AMarkThatMayNotBeTakenOff) {
                report.outcome == RecoveryOutcome::kRemoved)) &&
              std::rename(path.c_str(), moved.c_str()) == 0;
     }));
-    TakeSideFileAlong(path, moved, std::rename);
+    TakeSideFileAlong(path, moved);
     EXPECT_EQ(Recovered(moved).outcome, RecoveryOutcome::kRemoved);
     EXPECT_TRUE(ReadWholeFile(moved) == StreamBytes(0, 5000));
     EXPECT_FALSE(Exists(SideFilePath(moved)));

@@ -176,6 +176,7 @@ def choose(args):
         chosen = [cell for cell in chosen
                   if cell.way != "recover" and
                   CHANGES[cell.change].expected == table.ALL and
+                  CHANGES[cell.change].posix_opens and
                   (args.long or args.cell or cell.event in table.ENDS)]
     if not chosen:
         sys.exit("run.py: no cell has such a name; see --list")

@@ -52,6 +52,7 @@ class Change:
     wal_dir: str = ""       # its name, beside the database
     options: str = ""       # more arguments of all drivers
     sizes: tuple = None     # None: the event's
+    posix_opens: bool = True  # or refuses it, also without side files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -280,7 +281,7 @@ CHANGES = {
         "nothing",
         'old_sides "$D"; tear "$D"/*.log', live="keep_sides",
         events=WITH_SIDE_FILE_LEFT, boot="other", counts="half_synced",
-        sizes=WITH_SIDE_FILE, options="mode=absolute"),
+        sizes=WITH_SIDE_FILE, options="mode=absolute", posix_opens=False),
     "stale-put": Change(
         "an older side file put in its place",
         'old_sides "$D"', live="keep_sides", expected=OR_ERROR,
