@@ -267,7 +267,7 @@ class Recovery {
   Status FindAcceptedEnd(const SideLook& look, const PosixFile& log,
                          uint64_t* log_end, bool* cuts_bytes) const;
   std::string Kept() const;  // words for a copy that was kept
-  std::string WaysBack() const;
+  std::string WaysBack(const Judgement& judgement) const;
   Status Report(RecoveryOutcome outcome, const std::string& message);
   Status ReportBusy(const Side& side);
 
@@ -464,12 +464,17 @@ Status Recovery::Choose(const SideLook& look) {
                      " bytes of the log behind a hole were cut off"
                : "") +
           ". What it was refused for: " + judgement.reason +
-          (judgement.is_parted ? Kept() : WaysBack()));
+          WaysBack(judgement));
 }
 
-std::string Recovery::WaysBack() const {
+std::string Recovery::WaysBack(const Judgement& judgement) const {
   if (report_->kept_path.empty()) {
     return "";
+  }
+  if (judgement.is_parted) {
+    return ". What was in the place of its side file, and may be another "
+           "log's, is kept as " +
+           report_->kept_path;
   }
   return ". The side file is kept as " + report_->kept_path +
          (report_->kept_log_path.empty()

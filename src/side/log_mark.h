@@ -9,7 +9,8 @@
 //
 // Order: the side file is made, then the mark; the mark goes, then the side
 // file. A file system with a journal keeps that order through power loss. Since
-// others do not, a mark counts in the boot in which it was made only.
+// others do not, a mark counts in the boot in which it was made only. The other
+// way round only if somebody has chosen to do without the side file.
 //
 // Best effort: where there are no such attributes there are no marks.
 //

@@ -204,7 +204,7 @@ Status SideFile::Unlink() {
     return Status::Ok();  // somebody has replaced or removed it
   }
   if (is_marked_) {
-    // It was not allowed (any more) to take that off.
+    // It could not be taken off: see Remove.
     return Status::FromErrno(EPERM, "take the mark off", LogPathOf(path_));
   }
   const bool is_gone = ::unlink(path_.c_str()) == 0 || errno == ENOENT;
@@ -213,9 +213,14 @@ Status SideFile::Unlink() {
 }
 
 Status SideFile::Remove() {
-  Status status = Unlink();
-  return status.ok() || ::ftruncate(fd_, kSideRingOffset) == 0 ? Status::Ok()
-                                                               : status;
+  if (Unlink().ok()) {
+    return Status::Ok();
+  }
+  const bool is_cut = ::ftruncate(fd_, kSideRingOffset) == 0;
+  // xfs may have needed that space to take the mark off.
+  is_marked_ = is_marked_ && UnmarkLog(log_fd_) != 0;
+  const Status status = Unlink();
+  return is_cut ? Status::Ok() : status;
 }
 
 std::atomic<uint64_t>* SideFile::Word(size_t at) const {

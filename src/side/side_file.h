@@ -63,8 +63,8 @@ class SideFile {
 
   // Takes the file's name away, if it still leads to it. REQUIRES: not armed.
   Status Unlink();
-  // The same; where that is not allowed (any more) the file goes without its
-  // ring, and says that it is idle. REQUIRES: not armed, and destroyed next:
+  // The same; where that fails (it is not allowed any more, or the disk is full)
+  // the file goes without its ring, and says that it is idle. REQUIRES: not armed, and destroyed next:
   // whoever touches the ring after that is killed.
   Status Remove();
 

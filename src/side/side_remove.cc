@@ -29,11 +29,6 @@ Status Unmark(const Side& side) {
                     : Status::FromErrno(error, "take the mark off", log_path);
 }
 
-// Somebody else's log: what is not needed may stay beside it.
-bool IsNotAllowed(const Status& status) {
-  return status.error_number() == EACCES || status.error_number() == EPERM;
-}
-
 // Whether the log cannot do without it, as far as its own words tell.
 bool MayBeWanted(const Side& side) {
   switch (side.content) {
@@ -103,9 +98,9 @@ Status RemoveSide(const Side& side) {
   // In front of the side file: see log_mark.h.
   Status status = Unmark(side);
   if (!status.ok()) {
-    const bool may_stay =
-        IsNotAllowed(status) && side.content != SideContent::kLive;
-    return may_stay ? Status::Ok() : status;
+    // Somebody else's log; or a full disk (xfs), where a delete must not fail.
+    // What is not needed may stay beside it.
+    return side.content != SideContent::kLive ? Status::Ok() : status;
   }
   return ::unlink(side.path.c_str()) == 0 || errno == ENOENT
              ? Status::Ok()
@@ -124,9 +119,15 @@ Status SetChosenAside(const Side& side, std::string* kept) {
   if (side.content == SideContent::kLost) {
     return ForgetLost(side);
   }
-  const Status status =
-      IsInPlace(side) ? RenameAside(side, kept) : Status::Ok();
-  return status.ok() ? Unmark(side) : status;
+  Status status = IsInPlace(side) ? RenameAside(side, kept) : Status::Ok();
+  if (!status.ok()) {
+    return status;
+  }
+  status = Unmark(side);
+  if (!status.ok() && !kept->empty() && RenameToNew(*kept, side.path) == 0) {
+    kept->clear();  // so that nothing was changed
+  }
+  return status;
 }
 
 Status ClearSideOf(const std::string& log_path) {

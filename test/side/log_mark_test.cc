@@ -186,23 +186,32 @@ TEST_F(LogMarkTest, ACopyOfBothThatHasNothingIsNotRefused) {
   EXPECT_NE(Recovered(copy_).outcome, RecoveryOutcome::kUnusable);
 }
 
-// A choice that could not be carried out has changed nothing.
+// A choice that could not be carried out has changed nothing: the side file may
+// not be renamed, or the mark may not be taken off.
 TEST_F(LogMarkTest, AChoiceThatFailsLeavesItRefused) {
   if (::geteuid() != 0) {
     GTEST_SKIP() << "only root can be somebody else";
   }
-  CopyLog();
-  std::ofstream(SideFilePath(copy_), std::ios::binary) << OfAnotherLog();
-  ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
-  ASSERT_EQ(::chmod(copy_.c_str(), 0666), 0);
-  ASSERT_EQ(::chmod(SideFilePath(copy_).c_str(), 0666), 0);
-  EXPECT_TRUE(AsChild([&] {
-    RecoveryOptions options;
-    options.unusable = Unusable::kDiscard;
-    RecoveryReport report;
-    return BecomeNobody() && !RecoverLog(copy_, options, &report).ok();
-  }));
-  EXPECT_TRUE(Inspected(copy_).is_parted);
+  const std::string other = OfAnotherLog();
+  for (const bool may_rename : {false, true}) {
+    CopyLog();
+    const std::string log =
+        (may_rename ? DirectoryForAll() : dir_.path()) + "/d.log";
+    std::filesystem::rename(copy_, log);
+    std::ofstream(SideFilePath(log), std::ios::binary) << other;
+    ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
+    ASSERT_EQ(::chmod(log.c_str(), may_rename ? 0644 : 0666), 0);
+    ASSERT_EQ(::chmod(SideFilePath(log).c_str(), 0666), 0);
+    EXPECT_TRUE(AsChild([&] {
+      RecoveryOptions options;
+      options.unusable = Unusable::kDiscard;
+      RecoveryReport report;
+      return BecomeNobody() && !RecoverLog(log, options, &report).ok() &&
+             report.kept_path.empty();
+    }));
+    EXPECT_TRUE(ReadWholeFile(SideFilePath(log)) == other);
+    EXPECT_TRUE(Inspected(log).is_parted);
+  }
 }
 
 // Of a log that somebody else has made: it is whole, so nothing is refused,
