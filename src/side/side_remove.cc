@@ -67,6 +67,9 @@ Status RenameAside(const Side& side, std::string* kept) {
       side.path,
       [&](const std::string& name) { return RenameToNew(side.path, name); },
       kept);
+  if (error != 0) {
+    kept->clear();
+  }
   return error == 0 || error == ENOENT
              ? Status::Ok()
              : Status::FromErrno(error, "set aside the side file", side.path);
