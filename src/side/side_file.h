@@ -63,9 +63,9 @@ class SideFile {
 
   // Takes the file's name away, if it still leads to it. REQUIRES: not armed.
   Status Unlink();
-  // The same; where that fails (it is not allowed any more, or the disk is full)
-  // the file goes without its ring, and says that it is idle. REQUIRES: not armed, and destroyed next:
-  // whoever touches the ring after that is killed.
+  // The same; where that fails (it is not allowed any more, the disk is full)
+  // the file goes without its ring, and says that it is idle. REQUIRES: not
+  // armed, and destroyed next: whoever touches the ring after that is killed.
   Status Remove();
 
   // From here on the log's stream is file[0, end) and what is published.
