@@ -370,9 +370,13 @@ Judgement Parted(const SideFacts& facts, const std::string& what_is_there) {
   return judgement;
 }
 
-// The log was left with another one, whatever this one says.
+// The log was left with another one, whatever this one says; or this is a copy
+// of its own from before that was live.
 bool IsOfAnother(const SideFacts& facts) {
-  return facts.is_marked && facts.has_header && !facts.is_named;
+  // A file system that went down leaves that too.
+  const bool is_early = facts.content == SideContent::kIdle &&
+                        !facts.has_words && facts.mount == Witness::kSame;
+  return facts.is_marked && facts.has_header && (!facts.is_named || is_early);
 }
 
 // By what is in the side file.

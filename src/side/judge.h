@@ -39,6 +39,7 @@ struct SideFacts {
   bool is_marked = false;        // the log says it has one: see log_mark.h
   // All that follows needs a header.
   bool has_header = false;
+  bool has_words = false;
   bool is_named = false;     // it is the one that the log's mark names
   bool is_its_log = false;   // inode and birth are the log's
   bool is_its_name = false;  // the log was named like this one

@@ -216,6 +216,7 @@ Status GatherFacts(const std::string& log_path, const Side& side,
   facts->log_bytes = side.has_log ? static_cast<uint64_t>(side.log.st_size) : 0;
   facts->has_header = side.has_header;
   if (side.has_header) {
+    facts->has_words = side.has_words;
     facts->is_named = facts->is_marked && side.header.file_id == marked_id;
     facts->is_its_name = side.header.log_name == NameHashOf(log_path);
     facts->is_other_boot = IsOfOtherBoot(side.header);

@@ -269,10 +269,6 @@ void SideFile::WriteHeader(SideHeader header) {
 
 void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   Forget();
-  struct stat marked = {};
-  const bool is_it = ::fstat(log_fd_, &marked) == 0 &&
-                     marked.st_ino == log.inode && marked.st_dev == log.device;
-  is_marked_ = (is_it && MarkLog(log_fd_, id_)) || is_marked_;
   SideHeader header = HeaderOfNoLog(log.device);
   header.log_inode = log.inode;
   header.log_birth = log.birth;
@@ -291,6 +287,11 @@ void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   // relaxed: published by the next line.
   Word(kSideWrittenAt)->store(SealWord(end), std::memory_order_relaxed);
   Word(kSideFilledAt)->store(SealWord(end), std::memory_order_relaxed);
+  // Behind the words: without any it is a copy that was made before.
+  struct stat marked = {};
+  const bool is_it = ::fstat(log_fd_, &marked) == 0 &&
+                     marked.st_ino == log.inode && marked.st_dev == log.device;
+  is_marked_ = (is_it && MarkLog(log_fd_, id_)) || is_marked_;
   // [S1] release: the header and the words before "live". The partner is
   // whoever reads the file: another process, or the one after a kill.
   Word(kSideStateAt)->store(kSideLive, std::memory_order_release);

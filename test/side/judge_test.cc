@@ -401,6 +401,7 @@ TEST(JudgeTest, AMarkedLogHasASideFileOfItsOwn) {
   SideFacts idle = AsLeft();
   idle.content = SideContent::kIdle;
   idle.log_has_all = true;
+  idle.has_words = true;
   for (const SideFacts& unmarked : {others, older, idle}) {
     SideFacts facts = unmarked;
     facts.is_marked = true;
@@ -415,6 +416,17 @@ TEST(JudgeTest, AMarkedLogHasASideFileOfItsOwn) {
     EXPECT_THAT(UnusableMessage("d/000007.log", judgement),
                 testing::HasSubstr("both take the log as it is"));
   }
+  // It may be one of before that was live; or the file system came back.
+  SideFacts early = idle;
+  early.is_marked = true;
+  early.is_named = true;
+  early.filled = 0;
+  early.has_words = false;
+  EXPECT_TRUE(Judge(early).is_parted);
+  early.mount = Witness::kUnknown;
+  EXPECT_FALSE(Judge(early).is_parted);
+  early.mount = Witness::kOther;
+  EXPECT_FALSE(Judge(early).is_parted);
   // It may add up to the sum, if it is an older one.
   SideFacts facts = AsLeft();
   facts.is_marked = true;

@@ -12,7 +12,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -92,7 +91,8 @@ class LogMarkTest : public testing::Test {
     return image.bytes;
   }
   static std::string Idle(std::string side) {
-    std::memcpy(&side[kSideStateAt], &kSideIdle, sizeof(kSideIdle));
+    side.replace(kSideStateAt, sizeof(kSideIdle),
+                 reinterpret_cast<const char*>(&kSideIdle), sizeof(kSideIdle));
     return side;
   }
   // Runs it as somebody else; whether it returned true.
@@ -172,6 +172,18 @@ TEST_F(LogMarkTest, NoOtherSideFileStandsInForItsOwn) {
       ASSERT_TRUE(ClearSideFile(copy_).ok());
     }
   }
+}
+
+// A copy of the side file, made before that was live, and a later one of the
+// log.
+TEST_F(LogMarkTest, AnEarlierCopyOfItsOwnDoesNotStandInEither) {
+  CopyLog();
+  std::string early = Idle(SideImage(path_).bytes);
+  for (const size_t at : {kSideWrittenAt, kSideFilledAt}) {
+    early.replace(at, sizeof(uint64_t), sizeof(uint64_t), '\0');
+  }
+  std::ofstream(SideFilePath(copy_), std::ios::binary) << early;
+  EXPECT_EQ(Recovered(copy_).outcome, RecoveryOutcome::kUnusable);
 }
 
 // A copy of both is as good as the two, though nothing ties them.
