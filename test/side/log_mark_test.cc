@@ -30,6 +30,7 @@
 namespace uringfs {
 namespace {
 
+using test::DirectoryForAll;
 using test::Exists;
 using test::ReadWholeFile;
 using test::SharedRing;
@@ -95,7 +96,7 @@ class LogMarkTest : public testing::Test {
                  reinterpret_cast<const char*>(&kSideIdle), sizeof(kSideIdle));
     return side;
   }
-  // Runs it as somebody else; whether it returned true.
+  // Runs it in a process of its own; whether it returned true.
   template <class Body>
   static bool AsChild(const Body& body) {
     const pid_t child = ::fork();
@@ -104,14 +105,6 @@ class LogMarkTest : public testing::Test {
     }
     int status = -1;
     return child > 0 && ::waitpid(child, &status, 0) == child && status == 0;
-  }
-  // Where every user may make files.
-  std::string DirectoryForAll() const {
-    const std::string shared = dir_.File("shared");
-    std::filesystem::create_directory(shared);
-    EXPECT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
-    EXPECT_EQ(::chmod(shared.c_str(), 0777), 0);
-    return shared;
   }
 
   TempDir dir_;
@@ -208,7 +201,7 @@ TEST_F(LogMarkTest, AChoiceThatFailsLeavesItRefused) {
   for (const bool may_rename : {false, true}) {
     CopyLog();
     const std::string log =
-        (may_rename ? DirectoryForAll() : dir_.path()) + "/d.log";
+        (may_rename ? DirectoryForAll(dir_) : dir_.path()) + "/d.log";
     std::filesystem::rename(copy_, log);
     std::ofstream(SideFilePath(log), std::ios::binary) << other;
     ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
@@ -232,8 +225,8 @@ TEST_F(LogMarkTest, AMarkThatMayNotBeTakenOff) {
   if (::geteuid() != 0) {
     GTEST_SKIP() << "only root can be somebody else";
   }
-  const std::string path = DirectoryForAll() + "/a.log";
-  const std::string moved = DirectoryForAll() + "/moved.log";
+  const std::string path = DirectoryForAll(dir_) + "/a.log";
+  const std::string moved = DirectoryForAll(dir_) + "/moved.log";
   for (const mode_t mask : {022, 077}) {
     EXPECT_TRUE(AsChild([&] {
       ::umask(mask);

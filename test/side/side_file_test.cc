@@ -26,6 +26,7 @@
 namespace uringfs {
 namespace {
 
+using test::DirectoryForAll;
 using test::Exists;
 using test::InodeOf;
 using test::Random;
@@ -49,14 +50,6 @@ class SideFileTest : public testing::Test {
           << log->io_choice().ToString();
     }
     return log;
-  }
-  // Where every user may make files.
-  std::string DirectoryForAll() {
-    const std::string shared = dir_.File("shared");
-    std::filesystem::create_directory(shared);
-    EXPECT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
-    EXPECT_EQ(::chmod(shared.c_str(), 0777), 0);
-    return shared;
   }
   std::string Side(const std::string& name) {
     return SideFilePath(dir_.File(name));
@@ -108,7 +101,7 @@ TEST_F(SideFileTest, AFileThatCannotBeRemovedWhenTheProcessEnds) {
   if (::geteuid() != 0) {
     GTEST_SKIP() << "only root can take rights away";
   }
-  const std::string shared = DirectoryForAll();
+  const std::string shared = DirectoryForAll(dir_);
   int opened[2];
   int closed_to_it[2];
   ASSERT_EQ(::pipe(opened), 0);

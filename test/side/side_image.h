@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <string>
 
 #include "src/side/side_format.h"
@@ -33,6 +34,15 @@ inline LogOptions SharedRing(uint32_t buffer_bytes = 4096, uint32_t count = 4) {
 inline bool Exists(const std::string& path) {
   struct stat found = {};
   return ::lstat(path.c_str(), &found) == 0;
+}
+
+// Where every user may make files.
+inline std::string DirectoryForAll(const TempDir& parent) {
+  const std::string shared = parent.File("shared");
+  std::filesystem::create_directory(shared);
+  EXPECT_EQ(::chmod(parent.path().c_str(), 0755), 0);
+  EXPECT_EQ(::chmod(shared.c_str(), 0777), 0);
+  return shared;
 }
 
 inline ino_t InodeOf(const std::string& path) {
