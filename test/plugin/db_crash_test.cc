@@ -8,9 +8,9 @@
 
 #include <cstdlib>
 
-#include "test/plugin/child_process.h"
 #include "test/plugin/db_fixture.h"
 #include "test/recovery/directory.h"
+#include "test/support/child_process.h"
 #include "test/support/seed.h"
 
 #include "uringfs/recovery.h"

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "test/plugin/child_process.h"
 #include "test/plugin/db_fixture.h"
+#include "test/support/child_process.h"
 
 namespace uringfs::test {
 namespace {

@@ -10,10 +10,10 @@
 #include <fstream>
 #include <thread>
 
-#include "test/plugin/child_process.h"
 #include "test/plugin/db_fixture.h"
 #include "test/plugin/small_disk.h"
 #include "test/recovery/directory.h"
+#include "test/support/child_process.h"
 
 #include "gmock/gmock.h"
 #include "uringfs/recovery.h"

@@ -15,9 +15,9 @@
 #include <iostream>
 #include <map>
 
-#include "test/plugin/child_process.h"
 #include "test/plugin/kill_workload.h"
 #include "test/side/shared_rings.h"
+#include "test/support/child_process.h"
 #include "test/support/seed.h"
 #include "test/support/temp_dir.h"
 

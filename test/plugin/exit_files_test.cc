@@ -19,9 +19,9 @@
 
 #include "plugin/exit_drain.h"
 #include "plugin/live_file.h"
-#include "test/plugin/child_process.h"
 #include "test/plugin/file_systems.h"
 #include "test/plugin/open_wals.h"
+#include "test/support/child_process.h"
 #include "test/support/temp_dir.h"
 
 #include "gtest/gtest.h"

@@ -16,9 +16,9 @@
 #include <filesystem>
 #include <thread>
 
-#include "test/plugin/child_process.h"
 #include "test/plugin/db_fixture.h"
 #include "test/plugin/open_wals.h"
+#include "test/support/child_process.h"
 
 #include "gtest/gtest.h"
 

@@ -10,8 +10,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "test/plugin/child_process.h"
 #include "test/plugin/fs_fixture.h"
+#include "test/support/child_process.h"
 
 #include "gmock/gmock.h"
 #include "uringfs/recovery.h"

@@ -14,10 +14,10 @@
 #include <cstdlib>
 
 #include "plugin/register.h"
-#include "test/plugin/child_process.h"
 #include "test/plugin/fs_fixture.h"
 #include "test/plugin/scoped_variable.h"
 #include "test/plugin/small_disk.h"
+#include "test/support/child_process.h"
 #include "test/support/file_size_limit.h"
 
 #include "gmock/gmock.h"

@@ -20,8 +20,8 @@
 #include <thread>
 
 #include "plugin/live_file.h"
-#include "test/plugin/child_process.h"
 #include "test/plugin/fs_fixture.h"
+#include "test/support/child_process.h"
 
 #include "gmock/gmock.h"
 #include "uringfs/recovery.h"

@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <thread>
 
-#include "test/plugin/child_process.h"
 #include "test/plugin/fs_fixture.h"
+#include "test/support/child_process.h"
 
 #include "gmock/gmock.h"
 

@@ -8,8 +8,8 @@
 #include <chrono>
 #include <thread>
 
-#include "test/plugin/child_process.h"
 #include "test/plugin/kill_workload.h"
+#include "test/support/child_process.h"
 #include "test/support/seed.h"
 
 namespace uringfs::test {

@@ -19,7 +19,7 @@
 #include <memory>
 #include <string>
 
-#include "test/plugin/child_process.h"
+#include "test/support/child_process.h"
 
 namespace uringfs::test {
 

@@ -16,10 +16,12 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "test/log/fake_log.h"
 #include "test/side/shared_rings.h"
 #include "test/side/side_image.h"
+#include "test/support/child_process.h"
 #include "test/support/forbid.h"
 
 #include "gmock/gmock.h"
@@ -30,15 +32,64 @@
 namespace uringfs {
 namespace {
 
+using test::ChildProcess;
 using test::DirectoryForAll;
 using test::Exists;
 using test::ReadWholeFile;
+using test::RegisterChild;
 using test::SharedRing;
 using test::SideImage;
 using test::StreamBytes;
 using test::TempDir;
 
 constexpr uid_t kNobody = 65534;
+
+std::unique_ptr<LogStore> Open(const std::string& path) {
+  std::unique_ptr<LogStore> log;
+  const Status status = LogStore::Open(path, SharedRing(), &log);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  return log;
+}
+
+bool BecomeNobody() { return ::setgid(kNobody) == 0 && ::setuid(kNobody) == 0; }
+
+// Makes a log with a umask, and closes and renames it as somebody else.
+int CloseAsNobody(const std::vector<std::string>& args) {
+  const std::string& path = args.at(0);
+  const bool may_read = args.at(2) == "022";
+  ::umask(may_read ? 022 : 077);
+  const auto log = Open(path);
+  RecoveryReport report;
+  const bool is_closed = log->Append(StreamBytes(0, 5000)).ok() &&
+                         log->Flush().ok() && BecomeNobody() &&
+                         log->Close().ok() && !LacksSideFile(path);
+  const bool is_removed =
+      !may_read || (RecoverLog(path, RecoveryOptions(), &report).ok() &&
+                    report.outcome == RecoveryOutcome::kRemoved);
+  return is_closed && is_removed &&
+                 std::rename(path.c_str(), args.at(1).c_str()) == 0
+             ? 0
+             : 1;
+}
+const RegisterChild kCloseAsNobody("close as nobody", &CloseAsNobody);
+
+// Makes and closes a log where the calls fail with an errno.
+int CloseWithoutMarks(const std::vector<std::string>& args) {
+  const std::string& path = args.at(0);
+  for (const unsigned call : {SYS_fsetxattr, SYS_getxattr, SYS_fgetxattr,
+                              SYS_removexattr, SYS_fremovexattr}) {
+    if (!test::Forbid(call, std::stoul(args.at(1)))) {
+      return 1;
+    }
+  }
+  const auto log = Open(path);
+  return log->Append(StreamBytes(0, 1000)).ok() && log->Flush().ok() &&
+                 Exists(SideFilePath(path)) && log->Close().ok()
+             ? 0
+             : 1;
+}
+const RegisterChild kCloseWithoutMarks("close without marks",
+                                       &CloseWithoutMarks);
 
 class LogMarkTest : public testing::Test {
  protected:
@@ -51,13 +102,6 @@ class LogMarkTest : public testing::Test {
     if (!IsMarkedLog(path_)) {
       GTEST_SKIP() << "no extended attributes in " << dir_.path();
     }
-  }
-
-  static std::unique_ptr<LogStore> Open(const std::string& path) {
-    std::unique_ptr<LogStore> log;
-    const Status status = LogStore::Open(path, SharedRing(), &log);
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    return log;
   }
 
   // As `cp -a` of the log alone makes it.
@@ -96,7 +140,8 @@ class LogMarkTest : public testing::Test {
                  reinterpret_cast<const char*>(&kSideIdle), sizeof(kSideIdle));
     return side;
   }
-  // Runs it in a process of its own; whether it returned true.
+  // Runs it in a process of its own, where no thread can be started; whether it
+  // returned true.
   template <class Body>
   static bool AsChild(const Body& body) {
     const pid_t child = ::fork();
@@ -112,8 +157,6 @@ class LogMarkTest : public testing::Test {
   const std::string copy_ = dir_.File("b.log");
   std::unique_ptr<LogStore> log_;  // lives
 };
-
-bool BecomeNobody() { return ::setgid(kNobody) == 0 && ::setuid(kNobody) == 0; }
 
 // Whoever moves the log alone is told so.
 TEST_F(LogMarkTest, ALogThatWasPartedFromItsSideFile) {
@@ -227,20 +270,9 @@ TEST_F(LogMarkTest, AMarkThatMayNotBeTakenOff) {
   }
   const std::string path = DirectoryForAll(dir_) + "/a.log";
   const std::string moved = DirectoryForAll(dir_) + "/moved.log";
-  for (const mode_t mask : {022, 077}) {
-    EXPECT_TRUE(AsChild([&] {
-      ::umask(mask);
-      const auto log = Open(path);
-      RecoveryReport report;
-      const bool is_closed = log->Append(StreamBytes(0, 5000)).ok() &&
-                             log->Flush().ok() && BecomeNobody() &&
-                             log->Close().ok() && !LacksSideFile(path);
-      return is_closed &&
-             (mask == 077 ||
-              (RecoverLog(path, RecoveryOptions(), &report).ok() &&
-               report.outcome == RecoveryOutcome::kRemoved)) &&
-             std::rename(path.c_str(), moved.c_str()) == 0;
-    }));
+  for (const char* mask : {"022", "077"}) {
+    ChildProcess child("close as nobody", {path, moved, mask});
+    EXPECT_EQ(child.Wait(), 0);
     TakeSideFileAlong(path, moved);
     EXPECT_EQ(Recovered(moved).outcome, RecoveryOutcome::kRemoved);
     EXPECT_TRUE(ReadWholeFile(moved) == StreamBytes(0, 5000));
@@ -253,17 +285,8 @@ TEST_F(LogMarkTest, AMarkThatMayNotBeTakenOff) {
 TEST_F(LogMarkTest, WhereTheCallsAreForbidden) {
   for (const unsigned error : {ENOSYS, EPERM}) {
     const std::string path = dir_.File("c.log");
-    EXPECT_TRUE(AsChild([&] {
-      for (const unsigned call : {SYS_fsetxattr, SYS_getxattr, SYS_fgetxattr,
-                                  SYS_removexattr, SYS_fremovexattr}) {
-        if (!test::Forbid(call, error)) {
-          return false;
-        }
-      }
-      const auto log = Open(path);
-      return log->Append(StreamBytes(0, 1000)).ok() && log->Flush().ok() &&
-             Exists(SideFilePath(path)) && log->Close().ok();
-    }));
+    ChildProcess child("close without marks", {path, std::to_string(error)});
+    EXPECT_EQ(child.Wait(), 0);
     EXPECT_FALSE(Exists(SideFilePath(path)));
     // And one that was made outside is recovered there.
     std::filesystem::copy(path_, path,

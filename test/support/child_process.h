@@ -10,8 +10,8 @@
 //
 // A test that uses it takes child_process.cc's main instead of gtest's.
 
-#ifndef URINGFS_TEST_PLUGIN_CHILD_PROCESS_H_
-#define URINGFS_TEST_PLUGIN_CHILD_PROCESS_H_
+#ifndef URINGFS_TEST_SUPPORT_CHILD_PROCESS_H_
+#define URINGFS_TEST_SUPPORT_CHILD_PROCESS_H_
 
 #include <sys/types.h>
 
@@ -52,4 +52,4 @@ class ChildProcess {
 
 }  // namespace uringfs::test
 
-#endif  // URINGFS_TEST_PLUGIN_CHILD_PROCESS_H_
+#endif  // URINGFS_TEST_SUPPORT_CHILD_PROCESS_H_

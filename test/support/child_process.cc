@@ -1,6 +1,6 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 
-#include "test/plugin/child_process.h"
+#include "test/support/child_process.h"
 
 #include <sys/prctl.h>
 #include <sys/wait.h>
