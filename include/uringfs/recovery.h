@@ -81,7 +81,8 @@ Status InspectLog(const std::string& log_path, const LogFormat* format,
 // be null) knows them. Errors: those of reading the directory.
 Status ListSideFiles(const std::string& directory, const LogFormat* format,
                      std::vector<std::string>* log_paths);
-// Whether a log has none, though it says that it was left with one.
+// Whether a log has none, though it says that it was left with one, or cannot
+// be asked: then the next look is an error.
 bool LacksSideFile(const std::string& log_path);
 // The log at `from`, which nobody writes, was renamed to `log_path`. If this
 // process may not take off what the log says, its side file has stayed, idle:

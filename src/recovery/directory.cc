@@ -33,19 +33,19 @@ Status ClearSideFile(const std::string& log_path) {
 }
 
 bool LacksSideFile(const std::string& log_path) {
-  struct stat status = {};
-  return ::lstat(SidePathOf(log_path).c_str(), &status) != 0 &&
-         errno == ENOENT && IsMarkedLog(log_path);
+  struct stat there = {};
+  bool is_marked = false;
+  LogMark mark;
+  return ::lstat(SidePathOf(log_path).c_str(), &there) != 0 &&
+         errno == ENOENT &&
+         (FindMark(log_path, &is_marked, &mark) != 0 || is_marked);
 }
 
 void TakeSideFileAlong(const std::string& from, const std::string& log_path) {
   Side side;
-  struct stat there = {};
-  const std::string target = SidePathOf(log_path);
   if (HasMark(log_path) && LookAtSide(from, &side).ok() &&
-      side.content == SideContent::kIdle &&
-      ::lstat(target.c_str(), &there) != 0 && errno == ENOENT) {
-    (void)::rename(side.path.c_str(), target.c_str());
+      side.content == SideContent::kIdle) {
+    (void)RenameToNew(side.path, SidePathOf(log_path));
   }
 }
 

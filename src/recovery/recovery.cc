@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "src/recovery/look.h"
+#include "src/recovery/write_log.h"
 #include "src/side/joined_log.h"
 #include "src/side/side_lock.h"
 
@@ -37,82 +38,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kCopyBytes = size_t{256} * 1024;
 constexpr int kMaxLooks = 8;
-
-// Writes file[from, to) anew as `source` has it.
-Status WriteAnew(const std::string& log_path, const ByteSource& source,
-                 const PosixFile& log, uint64_t from, uint64_t to) {
-  std::vector<char> piece(kCopyBytes);
-  for (uint64_t at = from; at < to; at += kCopyBytes) {
-    const auto bytes =
-        static_cast<size_t>(std::min<uint64_t>(kCopyBytes, to - at));
-    size_t got = 0;
-    int error = source.ReadAt(at, bytes, piece.data(), &got);
-    error = error == 0 && got != bytes ? EIO : error;
-    if (error != 0) {
-      return Status::FromErrno(error, "recover: read", log_path);
-    }
-    error = log.WriteAt(at, piece.data(), bytes);
-    if (error != 0) {
-      return Status::FromErrno(error, "recover: write", log_path);
-    }
-  }
-  return Status::Ok();
-}
-
-Status OpenToWrite(const std::string& log_path, PosixFile* log) {
-  const int error = log->Open(log_path, O_RDWR | O_NOFOLLOW);
-  return error == 0 ? Status::Ok()
-                    : Status::FromErrno(error, "recover: open", log_path);
-}
-
-// Writes anew what the owner had not seen written, up to `to`, as the ring has
-// it, or the log itself.
-Status WriteFrom(const std::string& log_path, const SideLook& look,
-                 bool from_ring, uint64_t to, const PosixFile& log) {
-  const SideWords& words = look.side.words;
-  const JoinedLog joined(look.log, look.side);
-  const ByteSource& source =
-      from_ring ? static_cast<const ByteSource&>(joined) : look.log;
-  return WriteAnew(log_path, source, log,
-                   std::min({words.written, words.filled, to}), to);
-}
-
-Status CutDurably(const std::string& log_path, const PosixFile& log,
-                  uint64_t end) {
-  int error = log.Truncate(end);
-  if (error == 0) {
-    error = log.Sync();
-  }
-  return error == 0
-             ? Status::Ok()
-             : Status::FromErrno(error, "recover: cut and fsync", log_path);
-}
-
-// A copy of the log under a name of its own, durable but for that.
-Status KeepLog(const std::string& log_path, const SideLook& look,
-               std::string* kept) {
-  PosixFile copy;
-  int error = TakeKeptName(
-      log_path,
-      [&](const std::string& name) {
-        return copy.Open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
-                         look.side.log.st_mode & 0777);
-      },
-      kept);
-  if (error != 0) {
-    return Status::FromErrno(error, "recover: make a copy of the log", *kept);
-  }
-  Status status = WriteAnew(*kept, look.log, copy, 0,
-                            static_cast<uint64_t>(look.side.log.st_size));
-  error = status.ok() ? copy.Sync() : 0;
-  if (error != 0) {
-    status = Status::FromErrno(error, "recover: fsync", *kept);
-  }
-  if (!status.ok()) {
-    (void)::unlink(kept->c_str());
-  }
-  return status;
-}
 
 // Whether anything but zeros is behind the first page.
 Status HasBytesInRing(const Side& side, bool* has_bytes) {
@@ -226,6 +151,14 @@ bool IsOwn(const Side& side) {
          IsOwnerAlive(side.header);
 }
 
+std::string WordsOfKept(const RecoveryReport& report) {
+  std::string kept;
+  for (const std::string& path : {report.kept_path, report.kept_log_path}) {
+    kept += path.empty() ? "" : " (kept as " + path + ")";
+  }
+  return kept;
+}
+
 // One call of RecoverLog.
 class Recovery {
  public:
@@ -266,7 +199,6 @@ class Recovery {
   // pass over that.
   Status FindAcceptedEnd(const SideLook& look, const PosixFile& log,
                          uint64_t* log_end, bool* cuts_bytes) const;
-  std::string Kept() const;  // words for a copy that was kept
   std::string WaysBack(const Judgement& judgement) const;
   Status Report(RecoveryOutcome outcome, const std::string& message);
   Status ReportBusy(const Side& side);
@@ -363,7 +295,8 @@ Status Recovery::MakeWhole(const SideLook& look) {
   return Report(RecoveryOutcome::kRecovered,
                 "moved " + std::to_string(report_->recovered_bytes) +
                     " bytes into the log, which has " +
-                    std::to_string(look.judgement.end) + " bytes now" + Kept());
+                    std::to_string(look.judgement.end) + " bytes now" +
+                    WordsOfKept(*report_));
 }
 
 Status Recovery::Drop(const SideLook& look) {
@@ -374,11 +307,6 @@ Status Recovery::Drop(const SideLook& look) {
   }
   return is_wanted ? SetSideAside(look.side, &report_->kept_path)
                    : RemoveSide(look.side);
-}
-
-std::string Recovery::Kept() const {
-  return report_->kept_path.empty() ? ""
-                                    : " (kept as " + report_->kept_path + ")";
 }
 
 Status Recovery::CutTorn(const SideLook& look) {
@@ -394,7 +322,7 @@ Status Recovery::CutTorn(const SideLook& look) {
                                              : "; the log is left as it is for "
                                                "its reader to judge: " +
                                                    why_not) +
-                            Kept());
+                            WordsOfKept(*report_));
   }
   const auto bytes = static_cast<uint64_t>(look.side.log.st_size);
   PosixFile log;
@@ -414,7 +342,7 @@ Status Recovery::CutTorn(const SideLook& look) {
                     "; the log is cut behind its last whole record, from " +
                     std::to_string(bytes) + " to " +
                     std::to_string(end.offset) +
-                    " bytes, because: " + end.reason + Kept());
+                    " bytes, because: " + end.reason + WordsOfKept(*report_));
 }
 
 Status Recovery::Remove(const SideLook& look) {
@@ -425,9 +353,9 @@ Status Recovery::Remove(const SideLook& look) {
                   "left alone: " + look.judgement.reason);
   }
   Status status = Drop(look);
-  return status.ok()
-             ? Report(RecoveryOutcome::kRemoved, look.judgement.reason + Kept())
-             : status;
+  return status.ok() ? Report(RecoveryOutcome::kRemoved,
+                              look.judgement.reason + WordsOfKept(*report_))
+                     : status;
 }
 
 // Somebody has chosen, or has to.
@@ -589,7 +517,7 @@ Status RecoverLog(const std::string& log_path, const RecoveryOptions& options,
   *report = RecoveryReport();
   Status status = Recovery(log_path, options, report).Run();
   if (!status.ok()) {
-    report->message = status.ToString();
+    report->message = status.ToString() + WordsOfKept(*report);
   }
   return status;
 }

@@ -379,6 +379,14 @@ bool IsOfAnother(const SideFacts& facts) {
   return facts.is_marked && facts.has_header && (!facts.is_named || is_early);
 }
 
+// In the same mount only somebody who writes to it takes the first page away.
+bool IsEffaced(const SideFacts& facts) {
+  const bool is_headless =
+      facts.content == SideContent::kTornHeader ||
+      (facts.content == SideContent::kBlank && facts.has_size);
+  return facts.is_marked && is_headless && facts.marked_mount == Witness::kSame;
+}
+
 // By what is in the side file.
 Judgement JudgeContent(const SideFacts& facts) {
   switch (facts.content) {
@@ -466,8 +474,11 @@ const char* ToString(SideVerdict verdict) {
 }
 
 Judgement Judge(const SideFacts& facts) {
-  return IsOfAnother(facts) ? Parted(facts, "another one is in its place")
-                            : JudgeContent(facts);
+  if (IsOfAnother(facts)) {
+    return Parted(facts, "another one is in its place");
+  }
+  return IsEffaced(facts) ? Parted(facts, "its first page is gone")
+                          : JudgeContent(facts);
 }
 
 std::string UnusableMessage(const std::string& log_path,

@@ -16,50 +16,71 @@ namespace uringfs {
 namespace {
 
 constexpr char kName[] = "user.uringfs";
-constexpr size_t kMaxBytes = 64;
+constexpr size_t kMaxBytes = 80;  // two numbers and a boot id
 
-enum class Mark : uint8_t { kNone, kOfThisBoot, kUnknown };
+// `error` if there may be one that was not read.
+struct Reading {
+  int error = 0;
+  bool is_marked = false;
+  LogMark mark;
+};
 
-std::string TextOf(uint32_t file_id) {
-  return BootId() + " " + std::to_string(file_id);
+std::string TextOf(const LogMark& mark) {
+  return BootId() + " " + std::to_string(mark.mount_epoch) + " " +
+         std::to_string(mark.file_id);
+}
+
+// Else there is none: the file system has no attributes, the container no such
+// calls, or this is nobody's mark.
+bool MayBeThere(int error) {
+  // EUCLEAN and EBADMSG: what ext4 and xfs find damaged.
+  return error == EACCES || error == EIO || error == EUCLEAN ||
+         error == EBADMSG || error == ENOMEM;
 }
 
 // `bytes` and errno are those of getxattr.
-Mark MarkOf(const char* text, ssize_t bytes, uint32_t* file_id) {
+Reading ReadingOf(const char* bytes_of_it, ssize_t bytes) {
+  Reading reading;
   if (bytes < 0) {
-    // Whoever may read the log may read this.
-    return errno == EACCES ? Mark::kUnknown : Mark::kNone;
+    reading.error = MayBeThere(errno) ? errno : 0;
+    return reading;
   }
-  const std::string mark(text, static_cast<size_t>(bytes));
-  *file_id = static_cast<uint32_t>(
-      std::strtoul(mark.substr(std::min(mark.size(), BootId().size())).c_str(),
-                   nullptr, 10));
-  return mark == TextOf(*file_id) ? Mark::kOfThisBoot : Mark::kNone;
+  const std::string text(bytes_of_it, static_cast<size_t>(bytes));
+  const std::string numbers =
+      text.substr(std::min(text.size(), BootId().size()));
+  char* end = nullptr;
+  reading.mark.mount_epoch = std::strtoull(numbers.c_str(), &end, 10);
+  reading.mark.file_id = static_cast<uint32_t>(std::strtoul(end, nullptr, 10));
+  reading.is_marked = text == TextOf(reading.mark);
+  return reading;
 }
 
-Mark ReadMark(int fd, uint32_t* file_id) {
+Reading ReadMark(int fd) {
   char text[kMaxBytes];
-  return MarkOf(text, ::fgetxattr(fd, kName, text, sizeof(text)), file_id);
+  return ReadingOf(text, ::fgetxattr(fd, kName, text, sizeof(text)));
 }
 
-Mark ReadMark(const std::string& log_path, uint32_t* file_id) {
+Reading ReadMark(const std::string& log_path) {
   char text[kMaxBytes];
-  return MarkOf(text, ::getxattr(log_path.c_str(), kName, text, sizeof(text)),
-                file_id);
+  return ReadingOf(text,
+                   ::getxattr(log_path.c_str(), kName, text, sizeof(text)));
 }
 
 // Of a removal that has returned `result`.
 template <typename Log>
 int WhatStays(int result, const Log& log) {
-  const int error = result == 0 ? 0 : errno;
-  uint32_t file_id = 0;
-  return error == 0 || ReadMark(log, &file_id) == Mark::kNone ? 0 : error;
+  if (result == 0) {
+    return 0;
+  }
+  const int error = errno;
+  const Reading reading = ReadMark(log);
+  return reading.is_marked || reading.error != 0 ? error : 0;
 }
 
 }  // namespace
 
-bool MarkLog(int fd, uint32_t file_id) {
-  const std::string text = TextOf(file_id);
+bool MarkLog(int fd, const LogMark& mark) {
+  const std::string text = TextOf(mark);
   return ::fsetxattr(fd, kName, text.data(), text.size(), 0) == 0;
 }
 
@@ -70,16 +91,16 @@ int UnmarkLog(const std::string& log_path) {
 }
 
 bool HasMark(const std::string& log_path) {
-  uint32_t file_id = 0;
-  return ReadMark(log_path, &file_id) == Mark::kOfThisBoot;
+  return ReadMark(log_path).is_marked;
 }
 
-bool IsMarkedLog(const std::string& log_path, uint32_t* file_id) {
+int FindMark(const std::string& log_path, bool* is_marked, LogMark* mark) {
+  const Reading reading = ReadMark(log_path);
   struct stat log = {};
-  uint32_t none = 0;
-  return ReadMark(log_path, file_id != nullptr ? file_id : &none) ==
-             Mark::kOfThisBoot &&
-         ::stat(log_path.c_str(), &log) == 0 && log.st_nlink == 1;
+  *mark = reading.mark;
+  *is_marked = reading.is_marked && ::stat(log_path.c_str(), &log) == 0 &&
+               log.st_nlink == 1;
+  return reading.error == EACCES ? 0 : reading.error;
 }
 
 }  // namespace uringfs

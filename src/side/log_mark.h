@@ -5,7 +5,7 @@
 // with a mark and without a side file was parted from it: `mv *.log` does that.
 //
 // It names the side file (SideHeader::file_id), so that no other one stands in
-// for that.
+// for that; and the mount, in which no power loss has taken anything of it.
 //
 // Order: the side file is made, then the mark; the mark goes, then the side
 // file. A file system with a journal keeps that order through power loss. Since
@@ -24,17 +24,24 @@
 
 namespace uringfs {
 
+struct LogMark {
+  uint32_t file_id = 0;      // that of the side file
+  uint64_t mount_epoch = 0;  // as in its header
+};
+
 // Its owner knows it by a descriptor, wherever it has been moved to. Others by
 // path, also of a symbolic link to it.
-bool MarkLog(int fd, uint32_t file_id);
+bool MarkLog(int fd, const LogMark& mark);
 // 0 if the log has no mark of this boot any more; else the errno, of a log that
 // may have one.
 int UnmarkLog(int fd);
 int UnmarkLog(const std::string& log_path);
 bool HasMark(const std::string& log_path);
-// Whether the mark counts. Not if the log has another name: the mark is that
-// one's as well, and so may be the side file. Nor if it cannot be read.
-bool IsMarkedLog(const std::string& log_path, uint32_t* file_id = nullptr);
+// Whether there is a mark that counts. None does if the log has another name:
+// the mark is that one's as well, and so may be the side file. Nor for those
+// who may not read the log. Returns 0, or the errno of a disk that does not
+// tell.
+int FindMark(const std::string& log_path, bool* is_marked, LogMark* mark);
 
 }  // namespace uringfs
 

@@ -12,7 +12,6 @@
 #include "src/base/mount_epoch.h"
 #include "src/side/joined_log.h"
 #include "src/side/judge.h"
-#include "src/side/log_mark.h"
 
 #include "uringfs/internal/crc32c.h"
 
@@ -42,12 +41,13 @@ bool IsItsLog(const Side& side, const SideFacts& facts) {
              : facts.is_other_boot || header.log_device == side.log.st_dev;
 }
 
-Witness WitnessOfMount(const Side& side) {
-  const uint64_t now = MountEpochOf(side.stat.st_dev);
-  if (now == 0 || side.header.mount_epoch == 0) {
+// Of what was written in the mount with that epoch.
+Witness WitnessOfMount(uint64_t epoch, dev_t device) {
+  const uint64_t now = MountEpochOf(device);
+  if (now == 0 || epoch == 0) {
     return Witness::kUnknown;
   }
-  return now == side.header.mount_epoch ? Witness::kSame : Witness::kOther;
+  return now == epoch ? Witness::kSame : Witness::kOther;
 }
 
 // Takes the bytes [at, end) of `source` into *crc. *is_there turns false if
@@ -211,17 +211,21 @@ Status GatherFacts(const std::string& log_path, const Side& side,
   facts->has_other_names =
       side.content == SideContent::kLive && side.stat.st_nlink > 1;
   facts->has_size = side.stat.st_size > 0;
-  uint32_t marked_id = 0;
-  facts->is_marked = side.has_log && IsMarkedLog(log_path, &marked_id);
+  facts->is_marked = side.is_marked;
+  if (side.is_marked) {
+    facts->marked_mount =
+        WitnessOfMount(side.mark.mount_epoch, side.log.st_dev);
+  }
   facts->log_bytes = side.has_log ? static_cast<uint64_t>(side.log.st_size) : 0;
   facts->has_header = side.has_header;
   if (side.has_header) {
     facts->has_words = side.has_words;
-    facts->is_named = facts->is_marked && side.header.file_id == marked_id;
+    facts->is_named =
+        side.is_marked && side.header.file_id == side.mark.file_id;
     facts->is_its_name = side.header.log_name == NameHashOf(log_path);
     facts->is_other_boot = IsOfOtherBoot(side.header);
     facts->is_its_log = IsItsLog(side, *facts);
-    facts->mount = WitnessOfMount(side);
+    facts->mount = WitnessOfMount(side.header.mount_epoch, side.stat.st_dev);
   }
   const bool is_live = side.content == SideContent::kLive;
   const bool is_of_closed = side.content == SideContent::kIdle &&

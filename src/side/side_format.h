@@ -80,8 +80,7 @@ struct SideHeader {
   uint32_t owner_pid;
   uint32_t buffer_bytes;  // as in LogOptions
   uint32_t buffers_count;
-  uint32_t
-      file_id;  // of the side file, what its log's mark names; see log_mark.h
+  uint32_t file_id;  // what its log's mark names; see log_mark.h
 };
 static_assert(sizeof(SideHeader) == 160 && sizeof(SideHeader) < kSideStateAt);
 

@@ -15,7 +15,6 @@
 #include "src/base/align.h"
 #include "src/base/file_identity.h"
 #include "src/base/mount_epoch.h"
-#include "src/side/log_mark.h"
 #include "src/side/side_trust.h"
 
 namespace uringfs {
@@ -225,13 +224,25 @@ Status FindSide(const std::string& log_path, Side* side) {
   return OpenSide(side);
 }
 
-// Whether there is none, or an empty file, though the log says otherwise: a
-// side file has its size before the log has its mark.
-bool LacksSide(const std::string& log_path, const Side& side) {
+// Finds the file, and what the log says of it. *is_lost if there is none, or an
+// empty one, though the log says otherwise: a side file has its size before the
+// log has its mark.
+Status FindBoth(const std::string& log_path, Side* side, bool* is_lost) {
+  *side = Side();
+  side->path = SidePathOf(log_path);
+  Status status = FindSide(log_path, side);
+  *is_lost = false;
+  if (!status.ok() || !side->has_log) {
+    return status;
+  }
+  const int error = FindMark(log_path, &side->is_marked, &side->mark);
   const bool is_empty =
-      side.content == SideContent::kBlank && side.stat.st_size == 0;
-  return (is_empty || side.content == SideContent::kMissing) && side.has_log &&
-         IsMarkedLog(log_path);
+      side->content == SideContent::kBlank && side->stat.st_size == 0;
+  *is_lost =
+      side->is_marked && (is_empty || side->content == SideContent::kMissing);
+  return error == 0 ? status
+                    : Status::FromErrno(error, "read the mark (user.uringfs)",
+                                        log_path);
 }
 
 // Of the log it served last. Earlier versions have the state at the same place.
@@ -307,16 +318,13 @@ Status ReadContent(const std::string& log_path, Side* side) {
 }  // namespace
 
 Status LookAtSide(const std::string& log_path, Side* side) {
-  *side = Side();
-  side->path = SidePathOf(log_path);
-  Status status = FindSide(log_path, side);
-  if (status.ok() && LacksSide(log_path, *side)) {
+  bool is_lost = false;
+  Status status = FindBoth(log_path, side, &is_lost);
+  if (status.ok() && is_lost) {
     // Unless its owner has just made it, in front of the mark, or just closes
     // the log.
-    status = FindSide(log_path, side);
-    side->content = status.ok() && LacksSide(log_path, *side)
-                        ? SideContent::kLost
-                        : side->content;
+    status = FindBoth(log_path, side, &is_lost);
+    side->content = is_lost ? SideContent::kLost : side->content;
   }
   return status.ok() && side->content == SideContent::kLive
              ? ReadContent(log_path, side)

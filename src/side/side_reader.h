@@ -23,6 +23,7 @@
 #include <string>
 
 #include "src/base/posix_file.h"
+#include "src/side/log_mark.h"
 #include "src/side/side_format.h"
 
 #include "uringfs/status.h"
@@ -53,6 +54,8 @@ struct Side {
   bool has_log = false;
   struct stat log = {};  // valid if has_log
   uint64_t log_birth = 0;
+  bool is_marked = false;
+  LogMark mark;           // valid if is_marked
   struct stat stat = {};  // as the rest: valid if there is a file
   PosixFile file;
   // kLive, and kIdle and kGarbled if it makes sense:
@@ -109,6 +112,9 @@ Status RemoveSide(const Side& side);
 int TakeKeptName(const std::string& path,
                  const std::function<int(const std::string&)>& take,
                  std::string* kept);
+
+// Where nothing is yet; 0 or the errno.
+int RenameToNew(const std::string& from, const std::string& to);
 
 // Gives the file another name, at which nobody looks for it, and which *kept
 // tells: what it holds may be wanted again. As RemoveSide: the log does without

@@ -46,22 +46,6 @@ bool MayBeWanted(const Side& side) {
   return true;
 }
 
-// Where nothing is yet. File systems that cannot promise that are asked first.
-int RenameToNew(const std::string& from, const std::string& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(),
-                  RENAME_NOREPLACE) == 0) {
-    return 0;
-  }
-  if (errno != EINVAL && errno != ENOSYS && errno != EPERM) {
-    return errno;
-  }
-  struct stat there = {};
-  if (::lstat(to.c_str(), &there) == 0) {
-    return EEXIST;
-  }
-  return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
-}
-
 Status RenameAside(const Side& side, std::string* kept) {
   const int error = TakeKeptName(
       side.path,
@@ -82,6 +66,22 @@ Status ForgetLost(const Side& side) {
 }
 
 }  // namespace
+
+int RenameToNew(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(),
+                  RENAME_NOREPLACE) == 0) {
+    return 0;
+  }
+  if (errno != EINVAL && errno != ENOSYS && errno != EPERM) {
+    return errno;
+  }
+  // File systems that cannot promise it are asked first.
+  struct stat there = {};
+  if (::lstat(to.c_str(), &there) == 0) {
+    return EEXIST;
+  }
+  return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+}
 
 int TakeKeptName(const std::string& path,
                  const std::function<int(const std::string&)>& take,

@@ -92,7 +92,7 @@ void Run::RecoverOne(const std::string& log) {
   std::string outcome = ToString(report.outcome);
   if (!status.ok()) {
     outcome = "failed";
-    Complain(kIoError, status.ToString() +
+    Complain(kIoError, report.message +
                            "; nothing is lost, mend the cause and try again");
   } else if (report.outcome == RecoveryOutcome::kUnusable) {
     Complain(kUnusable, report.message);

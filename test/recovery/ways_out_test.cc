@@ -4,11 +4,16 @@
 // what is kept.
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <string>
 
 #include "test/recovery/content_fixture.h"
+#include "test/support/forbid.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -19,6 +24,7 @@ namespace {
 using std::filesystem::exists;
 using test::BatchHead;
 using test::ContentTest;
+using test::Forbid;
 using test::NumberedLog;
 using test::ReadWholeFile;
 using test::WalWriter;
@@ -47,6 +53,36 @@ TEST_F(WaysOutTest, AcceptTakesWhatFits) {
   EXPECT_TRUE(ReadWholeFile(built_.log_path) == built_.Bytes(0, fits.offset));
   EXPECT_TRUE(ReadWholeFile(report.kept_path) == built_.side_bytes());
   EXPECT_FALSE(exists(built_.side_path()));
+}
+
+// The log was written to, and says where it is as it was.
+TEST_F(WaysOutTest, AcceptThatCannotRenameTheSideFile) {
+  built_.Prepare();
+  built_.FlipBit(built_.filled - 1);
+  built_.WriteSide();
+  const std::string log = ReadWholeFile(built_.log_path);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool is_forbidden =
+        Forbid(SYS_renameat2, EROFS) && Forbid(SYS_rename, EROFS);
+    RecoveryOptions options;
+    options.unusable = Unusable::kAccept;
+    options.format = &RocksDbWal();
+    RecoveryReport report;
+    const bool has_failed = !RecoverLog(built_.log_path, options, &report).ok();
+    const bool names_it =
+        report.message.find("(kept as " + report.kept_log_path + ")") !=
+        std::string::npos;
+    ::_exit(is_forbidden && has_failed && names_it &&
+                    report.kept_path.empty() &&
+                    ReadWholeFile(report.kept_log_path) == log
+                ? 0
+                : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(ReadWholeFile(built_.side_path()) == built_.side_bytes());
 }
 
 // Records that were promised later follow at the very place.

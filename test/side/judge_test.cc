@@ -427,6 +427,21 @@ TEST(JudgeTest, AMarkedLogHasASideFileOfItsOwn) {
   EXPECT_FALSE(Judge(early).is_parted);
   early.mount = Witness::kOther;
   EXPECT_FALSE(Judge(early).is_parted);
+  // Its first page is gone.
+  SideFacts effaced;
+  effaced.has_log = true;
+  effaced.has_size = true;
+  effaced.is_marked = true;
+  for (const SideContent content :
+       {SideContent::kBlank, SideContent::kTornHeader}) {
+    effaced.content = content;
+    effaced.marked_mount = Witness::kSame;
+    EXPECT_TRUE(Judge(effaced).is_parted);
+    for (const Witness mount : {Witness::kUnknown, Witness::kOther}) {
+      effaced.marked_mount = mount;
+      EXPECT_EQ(Judge(effaced).verdict, SideVerdict::kOlder);
+    }
+  }
   // It may add up to the sum, if it is an older one.
   SideFacts facts = AsLeft();
   facts.is_marked = true;

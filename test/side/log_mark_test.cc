@@ -5,6 +5,7 @@
 
 #include "src/side/log_mark.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "src/base/mount_epoch.h"
 #include "test/log/fake_log.h"
 #include "test/side/shared_rings.h"
 #include "test/side/side_image.h"
@@ -99,7 +101,7 @@ class LogMarkTest : public testing::Test {
     ASSERT_NE(log_, nullptr);
     ASSERT_TRUE(log_->Append(StreamBytes(0, 1000)).ok());
     ASSERT_TRUE(log_->Flush().ok());
-    if (!IsMarkedLog(path_)) {
+    if (!HasMark(path_)) {
       GTEST_SKIP() << "no extended attributes in " << dir_.path();
     }
   }
@@ -222,11 +224,49 @@ TEST_F(LogMarkTest, AnEarlierCopyOfItsOwnDoesNotStandInEither) {
   EXPECT_EQ(Recovered(copy_).outcome, RecoveryOutcome::kUnusable);
 }
 
+// In the same mount it is not power loss that takes the header.
+TEST_F(LogMarkTest, AFirstPageThatIsGone) {
+  struct stat log = {};
+  ASSERT_EQ(::stat(path_.c_str(), &log), 0);
+  const uint64_t now = MountEpochOf(log.st_dev);
+  const std::string live = SideImage(path_).bytes;
+  for (const size_t cut_bytes : {sizeof(SideHeader), kSideRingOffset}) {
+    for (const uint64_t mounted : {now, now + 1}) {
+      CopyLog();
+      const int copy = ::open(copy_.c_str(), O_RDONLY | O_CLOEXEC);
+      ASSERT_GE(copy, 0);
+      ASSERT_TRUE(MarkLog(copy, {SideImage(path_).header.file_id, mounted}));
+      ::close(copy);
+      std::string bytes = live;
+      bytes.replace(0, cut_bytes, cut_bytes, '\0');
+      bytes.replace(kSideTagAt, sizeof(uint64_t), sizeof(uint64_t), '\0');
+      std::ofstream(SideFilePath(copy_), std::ios::binary) << bytes;
+      EXPECT_EQ(Recovered(copy_).outcome == RecoveryOutcome::kUnusable,
+                now != 0 && mounted == now)
+          << cut_bytes << " " << mounted << " " << now;
+      EXPECT_NE(Recovered(copy_, Unusable::kDiscard).outcome,
+                RecoveryOutcome::kUnusable);
+      ASSERT_TRUE(ClearSideFile(copy_).ok());
+    }
+  }
+}
+
+// A disk that does not tell is no log without a mark.
+TEST_F(LogMarkTest, AMarkThatCannotBeRead) {
+  CopyLog();
+  EXPECT_TRUE(AsChild([&] {
+    RecoveryReport report;
+    return test::Forbid(SYS_getxattr, EIO) && LacksSideFile(copy_) &&
+           RecoverLog(copy_, RecoveryOptions(), &report).error_number() == EIO;
+  }));
+  EXPECT_TRUE(LacksSideFile(copy_));
+}
+
 // A copy of both is as good as the two, though nothing ties them.
 TEST_F(LogMarkTest, ACopyOfBothThatHasNothingIsNotRefused) {
   const std::string path = dir_.File("empty.log");
   const auto log = Open(path);
-  ASSERT_TRUE(IsMarkedLog(path));
+  ASSERT_TRUE(HasMark(path));
   ASSERT_EQ(std::system(("cp -a " + path + " " + copy_ + " && cp -a " +
                          SideFilePath(path) + " " + SideFilePath(copy_))
                             .c_str()),
