@@ -43,7 +43,7 @@ bool LacksSideFile(const std::string& log_path) {
 
 void TakeSideFileAlong(const std::string& from, const std::string& log_path) {
   Side side;
-  if (HasMark(log_path) && LookAtSide(from, &side).ok() &&
+  if (MayHaveMark(log_path) && LookAtSide(from, &side).ok() &&
       side.content == SideContent::kIdle) {
     (void)RenameToNew(side.path, SidePathOf(log_path));
   }

@@ -28,7 +28,6 @@
 
 #include "src/recovery/look.h"
 #include "src/recovery/write_log.h"
-#include "src/side/joined_log.h"
 #include "src/side/side_lock.h"
 
 namespace uringfs {

@@ -96,8 +96,8 @@ bool IsMountedAnew(const SideFacts& facts) {
 // keep may be lost, of the side file too. A copy of both files, in another
 // place or on another machine, proves nothing of the kind.
 bool MayHaveLost(const SideFacts& facts) {
-  return facts.has_header && (facts.is_its_log || !facts.is_its_name) &&
-         IsMountedAnew(facts);
+  return facts.has_header && !facts.is_copy &&
+         (facts.is_its_log || !facts.is_its_name) && IsMountedAnew(facts);
 }
 
 // Whether the two are as the owner's death left them, so that nothing in them
@@ -354,20 +354,23 @@ Judgement JudgeIdle(const SideFacts& facts) {
   return judgement;
 }
 
-// Of a log that was parted from its side file.
-Judgement Parted(const SideFacts& facts, const std::string& what_is_there) {
-  Judgement judgement = Say(
-      SideVerdict::kUnusable,
-      what_is_there + ", though the log, of " +
-          std::to_string(facts.log_bytes) +
-          " bytes, was left with one of its own: whoever moved or copied the "
-          "log (`mv *.log`) has left that behind, or removed it; put it there. "
-          "(Nothing is missing if the log was written over as a whole since, "
-          "or copied, attributes and all, while the database was open and with "
-          "what GetSortedWalFiles named)");
+// Of a log that was parted from its side file, for which `reason` is one.
+Judgement Parted(std::string reason) {
+  Judgement judgement = Say(SideVerdict::kUnusable, std::move(reason));
   judgement.knows_stake = false;
   judgement.is_parted = true;
   return judgement;
+}
+
+Judgement LeftBehind(const SideFacts& facts, const std::string& what_is_there) {
+  return Parted(
+      what_is_there + ", though the log, of " +
+      std::to_string(facts.log_bytes) +
+      " bytes, was left with one of its own: whoever moved or copied the "
+      "log (`mv *.log`) has left that behind, or removed it; put it there. "
+      "(Nothing is missing if the log was written over as a whole since, "
+      "or copied, attributes and all, while the database was open and with "
+      "what GetSortedWalFiles named)");
 }
 
 // The log was left with another one, whatever this one says; or this is a copy
@@ -375,16 +378,19 @@ Judgement Parted(const SideFacts& facts, const std::string& what_is_there) {
 bool IsOfAnother(const SideFacts& facts) {
   // A file system that went down leaves that too.
   const bool is_early = facts.content == SideContent::kIdle &&
-                        !facts.has_words && facts.mount == Witness::kSame;
+                        !facts.has_words &&
+                        (facts.is_copy || facts.mount == Witness::kSame);
   return facts.is_marked && facts.has_header && (!facts.is_named || is_early);
 }
 
-// In the same mount only somebody who writes to it takes the first page away.
+// In the same mount only somebody who writes to it takes the first page away;
+// of a copy, whoever breaks off the copying.
 bool IsEffaced(const SideFacts& facts) {
   const bool is_headless =
       facts.content == SideContent::kTornHeader ||
       (facts.content == SideContent::kBlank && facts.has_size);
-  return facts.is_marked && is_headless && facts.marked_mount == Witness::kSame;
+  return facts.is_marked && is_headless &&
+         (facts.is_copy || facts.marked_mount == Witness::kSame);
 }
 
 // By what is in the side file.
@@ -393,7 +399,7 @@ Judgement JudgeContent(const SideFacts& facts) {
     case SideContent::kMissing:
       return Say(SideVerdict::kNone, "");
     case SideContent::kLost:
-      return Parted(facts, "it is not there");
+      return LeftBehind(facts, "it is not there");
     case SideContent::kBlank:
       // Its maker died before there was anything in it; or the machine went
       // down before its first page was written. The log tells.
@@ -475,9 +481,14 @@ const char* ToString(SideVerdict verdict) {
 
 Judgement Judge(const SideFacts& facts) {
   if (IsOfAnother(facts)) {
-    return Parted(facts, "another one is in its place");
+    return LeftBehind(facts,
+                      "another one, or an earlier copy, is in its place");
   }
-  return IsEffaced(facts) ? Parted(facts, "its first page is gone")
+  return IsEffaced(facts) ? Parted(
+                                "its first page is gone, and no power "
+                                "loss took it: it was written over, or "
+                                "its copying broken off; put a whole copy "
+                                "of it there")
                           : JudgeContent(facts);
 }
 

@@ -37,7 +37,9 @@ struct SideFacts {
   bool is_wanted = false;        // there is no log, and see LogFormat
   bool has_size = false;         // it is not empty
   bool is_marked = false;        // the log says it has one: see log_mark.h
-  Witness marked_mount = Witness::kUnknown;  // is_marked: when it was marked
+  // is_marked: it was copied, mark and all, and where it was marked.
+  bool is_copy = false;
+  Witness marked_mount = Witness::kUnknown;
   // All that follows needs a header.
   bool has_header = false;
   bool has_words = false;

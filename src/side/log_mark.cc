@@ -5,18 +5,13 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
-
-#include "src/side/side_format.h"
 
 namespace uringfs {
 namespace {
 
 constexpr char kName[] = "user.uringfs";
-constexpr size_t kMaxBytes = 80;  // two numbers and a boot id
 
 // `error` if there may be one that was not read.
 struct Reading {
@@ -25,45 +20,33 @@ struct Reading {
   LogMark mark;
 };
 
-std::string TextOf(const LogMark& mark) {
-  return BootId() + " " + std::to_string(mark.mount_epoch) + " " +
-         std::to_string(mark.file_id);
-}
-
-// Else there is none: the file system has no attributes, the container no such
-// calls, or this is nobody's mark.
-bool MayBeThere(int error) {
-  // EUCLEAN and EBADMSG: what ext4 and xfs find damaged.
-  return error == EACCES || error == EIO || error == EUCLEAN ||
-         error == EBADMSG || error == ENOMEM;
+// No file, or no such attribute, file system or call, or a longer one, which is
+// nobody's of ours.
+bool MeansNone(int error) {
+  return error == ENODATA || error == EOPNOTSUPP || error == ENOSYS ||
+         error == EPERM || error == EINVAL || error == ERANGE ||
+         error == ENOENT || error == ENOTDIR || error == ELOOP;
 }
 
 // `bytes` and errno are those of getxattr.
-Reading ReadingOf(const char* bytes_of_it, ssize_t bytes) {
+Reading ReadingOf(const LogMark& mark, ssize_t bytes) {
   Reading reading;
-  if (bytes < 0) {
-    reading.error = MayBeThere(errno) ? errno : 0;
-    return reading;
-  }
-  const std::string text(bytes_of_it, static_cast<size_t>(bytes));
-  const std::string numbers =
-      text.substr(std::min(text.size(), BootId().size()));
-  char* end = nullptr;
-  reading.mark.mount_epoch = std::strtoull(numbers.c_str(), &end, 10);
-  reading.mark.file_id = static_cast<uint32_t>(std::strtoul(end, nullptr, 10));
-  reading.is_marked = text == TextOf(reading.mark);
+  reading.error = bytes >= 0 || MeansNone(errno) ? 0 : errno;
+  reading.mark = mark;
+  reading.is_marked =
+      bytes == sizeof(mark) && mark.boot == NameHashOf(BootId());
   return reading;
 }
 
 Reading ReadMark(int fd) {
-  char text[kMaxBytes];
-  return ReadingOf(text, ::fgetxattr(fd, kName, text, sizeof(text)));
+  LogMark mark;
+  return ReadingOf(mark, ::fgetxattr(fd, kName, &mark, sizeof(mark)));
 }
 
 Reading ReadMark(const std::string& log_path) {
-  char text[kMaxBytes];
-  return ReadingOf(text,
-                   ::getxattr(log_path.c_str(), kName, text, sizeof(text)));
+  LogMark mark;
+  return ReadingOf(mark,
+                   ::getxattr(log_path.c_str(), kName, &mark, sizeof(mark)));
 }
 
 // Of a removal that has returned `result`.
@@ -79,9 +62,15 @@ int WhatStays(int result, const Log& log) {
 
 }  // namespace
 
-bool MarkLog(int fd, const LogMark& mark) {
-  const std::string text = TextOf(mark);
-  return ::fsetxattr(fd, kName, text.data(), text.size(), 0) == 0;
+uint64_t LogIdOf(uint64_t inode, uint64_t birth) {
+  return NameHashOf(std::to_string(inode) + " " + std::to_string(birth));
+}
+
+bool MarkLog(int fd, const SideHeader& header) {
+  const LogMark mark = {NameHashOf(BootId()), header.mount_epoch,
+                        header.file_id,
+                        LogIdOf(header.log_inode, header.log_birth)};
+  return ::fsetxattr(fd, kName, &mark, sizeof(mark), 0) == 0;
 }
 
 int UnmarkLog(int fd) { return WhatStays(::fremovexattr(fd, kName), fd); }
@@ -90,8 +79,9 @@ int UnmarkLog(const std::string& log_path) {
   return WhatStays(::removexattr(log_path.c_str(), kName), log_path);
 }
 
-bool HasMark(const std::string& log_path) {
-  return ReadMark(log_path).is_marked;
+bool MayHaveMark(const std::string& log_path) {
+  const Reading reading = ReadMark(log_path);
+  return reading.is_marked || reading.error != 0;
 }
 
 int FindMark(const std::string& log_path, bool* is_marked, LogMark* mark) {

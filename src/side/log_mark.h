@@ -4,8 +4,9 @@
 // extended attribute of the log's file, so that it goes where that goes. A log
 // with a mark and without a side file was parted from it: `mv *.log` does that.
 //
-// It names the side file (SideHeader::file_id), so that no other one stands in
-// for that; and the mount, in which no power loss has taken anything of it.
+// It names the side file, so that no other one stands in for that; the mount,
+// in which no power loss has taken anything of it; and the log, since `cp -a`
+// copies the mark.
 //
 // Order: the side file is made, then the mark; the mark goes, then the side
 // file. A file system with a journal keeps that order through power loss. Since
@@ -22,21 +23,29 @@
 #include <cstdint>
 #include <string>
 
+#include "src/side/side_format.h"
+
 namespace uringfs {
 
+// The attribute's bytes.
 struct LogMark {
-  uint32_t file_id = 0;      // that of the side file
-  uint64_t mount_epoch = 0;  // as in its header
+  uint64_t boot = 0;         // NameHashOf() the boot id
+  uint64_t mount_epoch = 0;  // this and file_id as in the side file's header
+  uint64_t file_id = 0;
+  uint64_t log_id = 0;  // LogIdOf() the log, which a copy has not
 };
+
+uint64_t LogIdOf(uint64_t inode, uint64_t birth);
 
 // Its owner knows it by a descriptor, wherever it has been moved to. Others by
 // path, also of a symbolic link to it.
-bool MarkLog(int fd, const LogMark& mark);
+bool MarkLog(int fd, const SideHeader& header);
 // 0 if the log has no mark of this boot any more; else the errno, of a log that
 // may have one.
 int UnmarkLog(int fd);
 int UnmarkLog(const std::string& log_path);
-bool HasMark(const std::string& log_path);
+// Or it cannot be asked.
+bool MayHaveMark(const std::string& log_path);
 // Whether there is a mark that counts. None does if the log has another name:
 // the mark is that one's as well, and so may be the side file. Nor for those
 // who may not read the log. Returns 0, or the errno of a disk that does not

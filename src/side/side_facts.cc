@@ -213,6 +213,8 @@ Status GatherFacts(const std::string& log_path, const Side& side,
   facts->has_size = side.stat.st_size > 0;
   facts->is_marked = side.is_marked;
   if (side.is_marked) {
+    facts->is_copy =
+        side.mark.log_id != LogIdOf(side.log.st_ino, side.log_birth);
     facts->marked_mount =
         WitnessOfMount(side.mark.mount_epoch, side.log.st_dev);
   }

@@ -291,8 +291,7 @@ void SideFile::Arm(const FileIdentity& log, uint64_t origin, uint64_t end) {
   struct stat marked = {};
   const bool is_it = ::fstat(log_fd_, &marked) == 0 &&
                      marked.st_ino == log.inode && marked.st_dev == log.device;
-  is_marked_ =
-      (is_it && MarkLog(log_fd_, {id_, header.mount_epoch})) || is_marked_;
+  is_marked_ = (is_it && MarkLog(log_fd_, header_)) || is_marked_;
   // [S1] release: the header and the words before "live". The partner is
   // whoever reads the file: another process, or the one after a kill.
   Word(kSideStateAt)->store(kSideLive, std::memory_order_release);

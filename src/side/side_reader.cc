@@ -240,9 +240,14 @@ Status FindBoth(const std::string& log_path, Side* side, bool* is_lost) {
       side->content == SideContent::kBlank && side->stat.st_size == 0;
   *is_lost =
       side->is_marked && (is_empty || side->content == SideContent::kMissing);
-  return error == 0 ? status
-                    : Status::FromErrno(error, "read the mark (user.uringfs)",
-                                        log_path);
+  return error == 0
+             ? status
+             : Status::FromErrno(
+                   error,
+                   "read the attribute user.uringfs (if the file system cannot "
+                   "be repaired, put a copy of the log in its place, made by "
+                   "`cp -p`) of",
+                   log_path);
 }
 
 // Of the log it served last. Earlier versions have the state at the same place.

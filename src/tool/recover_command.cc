@@ -92,8 +92,11 @@ void Run::RecoverOne(const std::string& log) {
   std::string outcome = ToString(report.outcome);
   if (!status.ok()) {
     outcome = "failed";
-    Complain(kIoError, report.message +
-                           "; nothing is lost, mend the cause and try again");
+    Complain(kIoError,
+             report.message +
+                 (report.kept_log_path.empty() ? "; nothing is lost"
+                                               : "; the log was written to") +
+                 ", mend the cause and try again");
   } else if (report.outcome == RecoveryOutcome::kUnusable) {
     Complain(kUnusable, report.message);
   } else if (report.outcome == RecoveryOutcome::kBusy) {

@@ -427,6 +427,8 @@ TEST(JudgeTest, AMarkedLogHasASideFileOfItsOwn) {
   EXPECT_FALSE(Judge(early).is_parted);
   early.mount = Witness::kOther;
   EXPECT_FALSE(Judge(early).is_parted);
+  early.is_copy = true;
+  EXPECT_TRUE(Judge(early).is_parted) << "on another file system";
   // Its first page is gone.
   SideFacts effaced;
   effaced.has_log = true;
@@ -441,6 +443,9 @@ TEST(JudgeTest, AMarkedLogHasASideFileOfItsOwn) {
       effaced.marked_mount = mount;
       EXPECT_EQ(Judge(effaced).verdict, SideVerdict::kOlder);
     }
+    effaced.is_copy = true;
+    EXPECT_TRUE(Judge(effaced).is_parted);
+    effaced.is_copy = false;
   }
   // It may add up to the sum, if it is an older one.
   SideFacts facts = AsLeft();
