@@ -9,8 +9,8 @@
 // lock of RocksDB's; after a signal even one of ours. So the work is done by
 // threads of its own, one for each WAL, which take no lock of RocksDB's, and
 // exit waits for them for a while only. What they could not do in that time is
-// as safe as after kill -9: it stays in the side file. See README.md, "The end
-// of a process".
+// as safe as after kill -9: it stays in the side file. See
+// docs/process-end.md.
 
 #ifndef URINGFS_PLUGIN_EXIT_DRAIN_H_
 #define URINGFS_PLUGIN_EXIT_DRAIN_H_

@@ -20,105 +20,25 @@ namespace {
 constexpr uint64_t kKiB = 1024;
 constexpr uint64_t kMiB = 1024 * kKiB;
 
-// How the value of an option is written and stored.
-enum class Kind : uint8_t {
-  kPowerOfTwo,    // a number of bytes, a power of two; shown with K, M or G
-  kCount,         // a number
-  kMilliseconds,  // a number, of milliseconds unless "s" or "ms" follows
-  kRingHome,
-  kDirectIo,
-  kIoEngine,
-  kPreextend,
-  kDataCache,
-  kCompactionReads,
-  kPath,
+struct Option;
+
+// How the value of an option is written, read and checked.
+struct Kind {
+  std::string (*range)(const Option&);
+  std::string (*format)(const Option&, const UringFsOptions&);
+  // False, and nothing is changed, if the text is no such value.
+  bool (*set)(const Option&, const std::string& text, UringFsOptions*);
+  bool (*is_valid)(const Option&, const UringFsOptions&);
 };
 
 struct Option {
-  const char* name;
-  Kind kind;
-  // For sizes and counts.
-  uint32_t UringFsOptions::*number;
-  uint64_t low;
-  uint64_t high;
-  const char* meaning;
+  const char* name = nullptr;
+  const Kind* kind = nullptr;
+  // Of numbers:
+  uint32_t UringFsOptions::*number = nullptr;
+  uint64_t low = 0;
+  uint64_t high = 0;
 };
-
-// THE table. The defaults are those of UringFsOptions.
-constexpr Option kTable[] = {
-    {"wal_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::wal_buffer_bytes,
-     4 * kKiB, 4 * kMiB, "flush buffer of a write-ahead log"},
-    {"wal_buffers", Kind::kCount, &UringFsOptions::wal_buffers, 2, 1024,
-     "flush buffers of each open write-ahead log"},
-    {"wal_ring", Kind::kRingHome, nullptr, 0, 0,
-     "those buffers: in a file beside the log, or none that outlive a flush"},
-    {"wal_ring_after_bytes", Kind::kCount,
-     &UringFsOptions::wal_ring_after_bytes, 0, 4 * kMiB,
-     "length up to which a log does without that file"},
-    {"wal_drain_within", Kind::kMilliseconds, &UringFsOptions::wal_drain_within,
-     0, 60000,
-     "after that time what was flushed has left that file; 0: as long as the "
-     "log is written to, its tail may stay there"},
-    {"wal_durable_within", Kind::kMilliseconds,
-     &UringFsOptions::wal_durable_within, 0, 60000,
-     "after that time what was flushed survives power loss, though nobody "
-     "syncs; at least 4ms, or 0: only what is synced"},
-    {"wal_preextend", Kind::kPreextend, nullptr, 0, 0,
-     "zeros ahead of a synced log's tail, so that a sync is an overwrite"},
-    {"wal_preextend_bytes", Kind::kPowerOfTwo,
-     &UringFsOptions::wal_preextend_bytes, 64 * kKiB, 16 * kMiB,
-     "how far ahead at most"},
-    {"wal_flush_window_bytes", Kind::kPowerOfTwo,
-     &UringFsOptions::wal_flush_window_bytes, 64 * kKiB, 16 * kMiB,
-     "with that: unsynced bytes that bring about a device flush"},
-    {"data_cached_bytes", Kind::kCount, &UringFsOptions::data_cached_bytes, 0,
-     16 * kMiB,
-     "length up to which an SST or blob file goes through the page cache"},
-    {"data_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::data_buffer_bytes,
-     4 * kKiB, 4 * kMiB, "flush buffer of an SST or blob file"},
-    {"data_buffers", Kind::kCount, &UringFsOptions::data_buffers, 2, 1024,
-     "flush buffers of each SST or blob file that is being written"},
-    {"data_writes_in_flight", Kind::kCount,
-     &UringFsOptions::data_writes_in_flight, 1, 64,
-     "writes of one SST or blob file that may be in flight at once"},
-    {"max_buffer_bytes", Kind::kPowerOfTwo, &UringFsOptions::max_buffer_bytes,
-     1 * kMiB, 2048 * kMiB, "memory for the flush buffers of all data files"},
-    {"data_cache", Kind::kDataCache, nullptr, 0, 0,
-     "data files through the page cache: tables of cached inputs, none, all"},
-    {"compaction_reads", Kind::kCompactionReads, nullptr, 0, 0,
-     "how compactions read: round the page cache and ahead, or as all do"},
-    {"direct_io", Kind::kDirectIo, nullptr, 0, 0,
-     "O_DIRECT: where possible, or else no file is opened, or never"},
-    {"io_engine", Kind::kIoEngine, nullptr, 0, 0,
-     "io_uring where possible, or else no file is opened, or pwrite"},
-    {"stats_file", Kind::kPath, nullptr, 0, 0,
-     "file the statistics are appended to at the end; - is stderr"},
-};
-
-template <class Value>
-struct Named {
-  const char* text;
-  Value value;
-};
-
-constexpr Named<RingHome> kRingHomeNames[] = {{"shared", RingHome::kShared},
-                                              {"private", RingHome::kPrivate}};
-constexpr Named<DirectIo> kDirectIoNames[] = {{"optional", DirectIo::kOptional},
-                                              {"required", DirectIo::kRequired},
-                                              {"off", DirectIo::kOff}};
-constexpr Named<IoEngine> kIoEngineNames[] = {{"auto", IoEngine::kAuto},
-                                              {"uring", IoEngine::kUring},
-                                              {"pwrite", IoEngine::kPwrite}};
-constexpr Named<WalPreextend> kPreextendNames[] = {
-    {"auto", WalPreextend::kAuto},
-    {"on", WalPreextend::kOn},
-    {"off", WalPreextend::kOff}};
-constexpr Named<DataCache> kDataCacheNames[] = {{"auto", DataCache::kAuto},
-                                                {"none", DataCache::kNone},
-                                                {"all", DataCache::kAll}};
-
-constexpr Named<CompactionReads> kCompactionReadsNames[] = {
-    {"direct", CompactionReads::kDirect}, {"cached", CompactionReads::kCached}};
 
 std::string FormatSize(uint64_t bytes) {
   if (bytes != 0 && bytes % kMiB == 0) {
@@ -128,80 +48,6 @@ std::string FormatSize(uint64_t bytes) {
     return std::to_string(bytes / kKiB) + "K";
   }
   return std::to_string(bytes);
-}
-
-template <typename Names>
-std::string ListNames(const Names& names) {
-  std::string list;
-  for (const auto& entry : names) {
-    list += (list.empty() ? "" : "|") + std::string(entry.text);
-  }
-  return list;
-}
-
-template <typename Names, typename Value>
-std::string FormatName(const Names& names, Value value) {
-  for (const auto& entry : names) {
-    if (entry.value == value) {
-      return entry.text;
-    }
-  }
-  return "?";
-}
-
-std::string Range(const Option& option) {
-  switch (option.kind) {
-    case Kind::kPowerOfTwo:
-      return "a power of two from " + FormatSize(option.low) + " to " +
-             FormatSize(option.high);
-    case Kind::kCount:
-      return "a number from " + std::to_string(option.low) + " to " +
-             std::to_string(option.high);
-    case Kind::kMilliseconds:
-      return "a time from " + std::to_string(option.low) + "ms to " +
-             std::to_string(option.high) + "ms";
-    case Kind::kRingHome:
-      return ListNames(kRingHomeNames);
-    case Kind::kDirectIo:
-      return ListNames(kDirectIoNames);
-    case Kind::kIoEngine:
-      return ListNames(kIoEngineNames);
-    case Kind::kPreextend:
-      return ListNames(kPreextendNames);
-    case Kind::kDataCache:
-      return ListNames(kDataCacheNames);
-    case Kind::kCompactionReads:
-      return ListNames(kCompactionReadsNames);
-    case Kind::kPath:
-      return "a path, - or nothing";
-  }
-  return "";
-}
-
-std::string FormatValue(const Option& option, const UringFsOptions& options) {
-  switch (option.kind) {
-    case Kind::kPowerOfTwo:
-      return FormatSize(options.*option.number);
-    case Kind::kCount:
-      return std::to_string(options.*option.number);
-    case Kind::kMilliseconds:
-      return std::to_string(options.*option.number) + "ms";
-    case Kind::kRingHome:
-      return FormatName(kRingHomeNames, options.wal_ring);
-    case Kind::kDirectIo:
-      return FormatName(kDirectIoNames, options.direct_io);
-    case Kind::kIoEngine:
-      return FormatName(kIoEngineNames, options.io_engine);
-    case Kind::kPreextend:
-      return FormatName(kPreextendNames, options.wal_preextend);
-    case Kind::kDataCache:
-      return FormatName(kDataCacheNames, options.data_cache);
-    case Kind::kCompactionReads:
-      return FormatName(kCompactionReadsNames, options.compaction_reads);
-    case Kind::kPath:
-      return options.stats_file;
-  }
-  return "?";
 }
 
 // Digits, and one of K, M, G behind them. False for anything else and for
@@ -248,60 +94,176 @@ bool ParseMilliseconds(const std::string& text, uint64_t* number) {
   return true;
 }
 
-bool InRange(const Option& option, uint64_t value) {
+bool IsPowerOfTwoInRange(const Option& option, uint64_t value) {
   return value >= option.low && value <= option.high &&
-         (option.kind != Kind::kPowerOfTwo || (value & (value - 1)) == 0);
+         (value & (value - 1)) == 0;
 }
 
-template <typename Names, typename Value>
-bool FindName(const Names& names, const std::string& text, Value* value) {
-  for (const auto& entry : names) {
-    if (text == entry.text) {
-      *value = entry.value;
-      return true;
-    }
-  }
-  return false;
+bool IsInRange(const Option& option, uint64_t value) {
+  return value >= option.low && value <= option.high;
 }
 
-bool SetValue(const Option& option, const std::string& text,
-              UringFsOptions* options) {
+template <bool (*kParse)(const std::string&, uint64_t*),
+          bool (*kIsInRange)(const Option&, uint64_t)>
+bool SetNumber(const Option& option, const std::string& text,
+               UringFsOptions* options) {
   uint64_t number = 0;
-  switch (option.kind) {
-    case Kind::kPowerOfTwo:
-    case Kind::kCount:
-    case Kind::kMilliseconds: {
-      const auto parse = option.kind == Kind::kMilliseconds ? &ParseMilliseconds
-                                                            : &ParseNumber;
-      if (!parse(text, &number) || !InRange(option, number)) {
-        return false;
-      }
-      options->*option.number = static_cast<uint32_t>(number);
-      return true;
-    }
-    case Kind::kRingHome:
-      return FindName(kRingHomeNames, text, &options->wal_ring);
-    case Kind::kDirectIo:
-      return FindName(kDirectIoNames, text, &options->direct_io);
-    case Kind::kIoEngine:
-      return FindName(kIoEngineNames, text, &options->io_engine);
-    case Kind::kPreextend:
-      return FindName(kPreextendNames, text, &options->wal_preextend);
-    case Kind::kDataCache:
-      return FindName(kDataCacheNames, text, &options->data_cache);
-    case Kind::kCompactionReads:
-      return FindName(kCompactionReadsNames, text, &options->compaction_reads);
-    case Kind::kPath:
+  if (!kParse(text, &number) || !kIsInRange(option, number)) {
+    return false;
+  }
+  options->*option.number = static_cast<uint32_t>(number);
+  return true;
+}
+
+template <bool (*kIsInRange)(const Option&, uint64_t)>
+bool IsValidNumber(const Option& option, const UringFsOptions& options) {
+  return kIsInRange(option, options.*option.number);
+}
+
+// A number of bytes; shown with K, M or G.
+constexpr Kind kPowerOfTwo = {
+    [](const Option& option) {
+      return "a power of two from " + FormatSize(option.low) + " to " +
+             FormatSize(option.high);
+    },
+    [](const Option& option, const UringFsOptions& options) {
+      return FormatSize(options.*option.number);
+    },
+    &SetNumber<ParseNumber, IsPowerOfTwoInRange>,
+    &IsValidNumber<IsPowerOfTwoInRange>};
+
+constexpr Kind kCount = {
+    [](const Option& option) {
+      return "a number from " + std::to_string(option.low) + " to " +
+             std::to_string(option.high);
+    },
+    [](const Option& option, const UringFsOptions& options) {
+      return std::to_string(options.*option.number);
+    },
+    &SetNumber<ParseNumber, IsInRange>, &IsValidNumber<IsInRange>};
+
+// Milliseconds, unless "s" or "ms" follows.
+constexpr Kind kTime = {
+    [](const Option& option) {
+      return "a time from " + std::to_string(option.low) + "ms to " +
+             std::to_string(option.high) + "ms";
+    },
+    [](const Option& option, const UringFsOptions& options) {
+      return std::to_string(options.*option.number) + "ms";
+    },
+    &SetNumber<ParseMilliseconds, IsInRange>, &IsValidNumber<IsInRange>};
+
+constexpr Kind kPath = {
+    [](const Option&) { return std::string("a path, - or nothing"); },
+    [](const Option&, const UringFsOptions& options) {
+      return options.stats_file;
+    },
+    [](const Option&, const std::string& text, UringFsOptions* options) {
       options->stats_file = text;
       return true;
+    },
+    [](const Option&, const UringFsOptions&) { return true; }};
+
+template <class Value>
+struct Named {
+  const char* text;
+  Value value;
+};
+
+constexpr Named<RingHome> kRingHomeNames[] = {{"shared", RingHome::kShared},
+                                              {"private", RingHome::kPrivate}};
+constexpr Named<DirectIo> kDirectIoNames[] = {{"optional", DirectIo::kOptional},
+                                              {"required", DirectIo::kRequired},
+                                              {"off", DirectIo::kOff}};
+constexpr Named<IoEngine> kIoEngineNames[] = {{"auto", IoEngine::kAuto},
+                                              {"uring", IoEngine::kUring},
+                                              {"pwrite", IoEngine::kPwrite}};
+constexpr Named<WalPreextend> kPreextendNames[] = {
+    {"auto", WalPreextend::kAuto},
+    {"on", WalPreextend::kOn},
+    {"off", WalPreextend::kOff}};
+constexpr Named<DataCache> kDataCacheNames[] = {{"auto", DataCache::kAuto},
+                                                {"none", DataCache::kNone},
+                                                {"all", DataCache::kAll}};
+
+constexpr Named<CompactionReads> kCompactionReadsNames[] = {
+    {"direct", CompactionReads::kDirect}, {"cached", CompactionReads::kCached}};
+
+// One of the names.
+template <auto kMember, const auto& kNames>
+struct Choice {
+  static std::string Range(const Option&) {
+    std::string list;
+    for (const auto& entry : kNames) {
+      list += (list.empty() ? "" : "|") + std::string(entry.text);
+    }
+    return list;
   }
-  return false;
-}
+  static std::string Format(const Option&, const UringFsOptions& options) {
+    for (const auto& entry : kNames) {
+      if (entry.value == options.*kMember) {
+        return entry.text;
+      }
+    }
+    return "?";
+  }
+  static bool Set(const Option&, const std::string& text,
+                  UringFsOptions* options) {
+    for (const auto& entry : kNames) {
+      if (text == entry.text) {
+        options->*kMember = entry.value;
+        return true;
+      }
+    }
+    return false;
+  }
+  static bool IsValid(const Option& option, const UringFsOptions& options) {
+    return Format(option, options) != "?";
+  }
+  static constexpr Kind kKind = {&Range, &Format, &Set, &IsValid};
+};
+
+template <auto kMember, const auto& kNames>
+constexpr const Kind* kOneOf = &Choice<kMember, kNames>::kKind;
+
+// THE table of names and ranges. The defaults are those of UringFsOptions, the
+// meanings stand in README.md.
+constexpr Option kTable[] = {
+    {"wal_buffer_bytes", &kPowerOfTwo, &UringFsOptions::wal_buffer_bytes,
+     4 * kKiB, 4 * kMiB},
+    {"wal_buffers", &kCount, &UringFsOptions::wal_buffers, 2, 1024},
+    {"wal_ring", kOneOf<&UringFsOptions::wal_ring, kRingHomeNames>},
+    {"wal_ring_after_bytes", &kCount, &UringFsOptions::wal_ring_after_bytes, 0,
+     4 * kMiB},
+    {"wal_drain_within", &kTime, &UringFsOptions::wal_drain_within, 0, 60000},
+    {"wal_durable_within", &kTime, &UringFsOptions::wal_durable_within, 0,
+     60000},
+    {"wal_preextend", kOneOf<&UringFsOptions::wal_preextend, kPreextendNames>},
+    {"wal_preextend_bytes", &kPowerOfTwo, &UringFsOptions::wal_preextend_bytes,
+     64 * kKiB, 16 * kMiB},
+    {"wal_flush_window_bytes", &kPowerOfTwo,
+     &UringFsOptions::wal_flush_window_bytes, 64 * kKiB, 16 * kMiB},
+    {"data_cached_bytes", &kCount, &UringFsOptions::data_cached_bytes, 0,
+     16 * kMiB},
+    {"data_buffer_bytes", &kPowerOfTwo, &UringFsOptions::data_buffer_bytes,
+     4 * kKiB, 4 * kMiB},
+    {"data_buffers", &kCount, &UringFsOptions::data_buffers, 2, 1024},
+    {"data_writes_in_flight", &kCount, &UringFsOptions::data_writes_in_flight,
+     1, 64},
+    {"max_buffer_bytes", &kPowerOfTwo, &UringFsOptions::max_buffer_bytes,
+     1 * kMiB, 2048 * kMiB},
+    {"data_cache", kOneOf<&UringFsOptions::data_cache, kDataCacheNames>},
+    {"compaction_reads",
+     kOneOf<&UringFsOptions::compaction_reads, kCompactionReadsNames>},
+    {"direct_io", kOneOf<&UringFsOptions::direct_io, kDirectIoNames>},
+    {"io_engine", kOneOf<&UringFsOptions::io_engine, kIoEngineNames>},
+    {"stats_file", &kPath},
+};
 
 Status BadValue(const Option& option, const std::string& value) {
-  return Status::InvalidArgument("uringfs: option '" +
-                                 std::string(option.name) + "' cannot be '" +
-                                 value + "'; it is " + Range(option));
+  return Status::InvalidArgument(
+      "uringfs: option '" + std::string(option.name) + "' cannot be '" + value +
+      "'; it is " + option.kind->range(option));
 }
 
 }  // namespace
@@ -311,8 +273,8 @@ Status SetFsOption(const std::string& name, const std::string& value,
   std::string known;
   for (const Option& option : kTable) {
     if (name == option.name) {
-      return SetValue(option, value, options) ? Status::Ok()
-                                              : BadValue(option, value);
+      return option.kind->set(option, value, options) ? Status::Ok()
+                                                      : BadValue(option, value);
     }
     known += (known.empty() ? "" : ", ") + std::string(option.name);
   }
@@ -322,8 +284,8 @@ Status SetFsOption(const std::string& name, const std::string& value,
 
 Status ValidateFsOptions(const UringFsOptions& options) {
   for (const Option& option : kTable) {
-    if (option.number != nullptr && !InRange(option, options.*option.number)) {
-      return BadValue(option, std::to_string(options.*option.number));
+    if (!option.kind->is_valid(option, options)) {
+      return BadValue(option, option.kind->format(option, options));
     }
   }
   if (options.max_buffer_bytes / options.data_buffer_bytes < 2) {
@@ -339,17 +301,7 @@ std::string FormatFsOptions(const UringFsOptions& options) {
   std::string text;
   for (const Option& option : kTable) {
     text += std::string(text.empty() ? "" : ";") + option.name + "=" +
-            FormatValue(option, options);
-  }
-  return text;
-}
-
-std::string DescribeFsOptions() {
-  const UringFsOptions defaults;
-  std::string text;
-  for (const Option& option : kTable) {
-    text += std::string(option.name) + ": " + Range(option) + "; default '" +
-            FormatValue(option, defaults) + "'; " + option.meaning + "\n";
+            option.kind->format(option, options);
   }
   return text;
 }

@@ -55,9 +55,6 @@ LogOptions WalLogOptions(const UringFsOptions& options);
 LogOptions WithoutSideFile(LogOptions log);
 LogOptions DataLogOptions(const UringFsOptions& options);
 
-// One line per option: name, type, default, range, meaning.
-std::string DescribeFsOptions();
-
 }  // namespace uringfs
 
 #endif  // URINGFS_PLUGIN_FS_OPTIONS_H_

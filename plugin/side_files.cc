@@ -207,7 +207,8 @@ void SideFiles::Report(const std::string& directory,
   logs_->Write(
       directory,
       is_good ? rdb::InfoLogLevel::INFO_LEVEL : rdb::InfoLogLevel::WARN_LEVEL,
-      std::string(ToString(report.outcome)) + ": " + report.message);
+      std::string(ToString(report.outcome)) + ": " + report.message +
+          (report.facts.empty() ? "" : " [" + report.facts + "]"));
 }
 
 bool SideFiles::LogicalSize(const std::string& path, rdb::IOStatus* status,

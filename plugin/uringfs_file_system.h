@@ -8,7 +8,7 @@
 //   std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(fs);
 //   db_options.env = env.get();
 //
-// README.md says what each RocksDB call means on it.
+// docs/calls.md says what each RocksDB call means on it.
 
 #ifndef URINGFS_PLUGIN_URINGFS_FILE_SYSTEM_H_
 #define URINGFS_PLUGIN_URINGFS_FILE_SYSTEM_H_

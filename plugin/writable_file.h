@@ -1,7 +1,7 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 //
 // RocksDB's writable file on a LogStore: the call by call translation and
-// nothing else. README.md has it as a table.
+// nothing else. docs/calls.md has it as a table.
 
 #ifndef URINGFS_PLUGIN_WRITABLE_FILE_H_
 #define URINGFS_PLUGIN_WRITABLE_FILE_H_

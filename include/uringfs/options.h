@@ -94,8 +94,8 @@ struct LogOptions {
   uint32_t max_extend_bytes = 0;
   // From 4 KiB to 16 MiB. With max_extend_bytes: a device flush follows in the
   // background when so many bytes are not durable. It bounds what power loss
-  // can tear of a file that does not grow in order; see
-  // RecoveryOptions::max_torn_bytes.
+  // can tear of a file that does not grow in order. Recovery of RocksDB's logs
+  // counts on its highest value: kUsualMaxTornBytes in rocksdb_wal.h.
   uint32_t flush_window_bytes = 4 * 1024 * 1024;
 
   // For a tail-localised log: until it is longer than this it is written

@@ -53,6 +53,9 @@ struct SideFileInfo {
   // Why it is idle, older, foreign or unusable; of the latter a whole message
   // with the ways out.
   std::string reason;
+  // What the verdict was made of, as `name` or `name=value`: the fields of
+  // SideFacts in src/side/judge.h. Empty if it is owned.
+  std::string facts;
   // kWhole, kUnusable: bytes that the log lacks. `knows_stake` is false if
   // that cannot be told.
   uint64_t at_stake = 0;
@@ -106,6 +109,7 @@ struct RecoveryReport {
   RecoveryOutcome outcome = RecoveryOutcome::kNothing;
   // For a person: what was done or why not.
   std::string message;
+  std::string facts;             // of what was unusable; as in SideFileInfo
   uint64_t recovered_bytes = 0;  // bytes that only the ring had
   uint64_t cut_bytes = 0;        // bytes, zeros too, of a torn end or a hole
   uint64_t lost_bytes = 0;       // of those acknowledged, by choice
@@ -157,7 +161,7 @@ class LogView {
  public:
   // `format` may be null; if not it outlives the view. A log that the file
   // system went down over ends where RecoverLog would cut it. Errors: those of
-  // opening the log and of looking at its side file; Corruption if that is
+  // opening the log and of looking at its side file; IoError if that is
   // unusable.
   static Status Open(const std::string& log_path, const LogFormat* format,
                      std::unique_ptr<LogView>* view);

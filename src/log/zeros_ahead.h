@@ -7,8 +7,8 @@
 // What grows in order is cut short by power loss. What is overwritten may have
 // lost an earlier write and kept a later one. So before the first extension
 // the side file is made durable, which tells the next boot to look into the
-// log and to cut it there (RecoveryOptions::max_torn_bytes); and as long as the
-// log is extended, no more than a window of it is without a device flush.
+// log and to cut it there (kUsualMaxTornBytes); and as long as the log is
+// extended, no more than a window of it is without a device flush.
 //
 // The zeros are written outside the gates: appends, flushes and syncs go on in
 // front of them. Nothing is written behind their begin until they are there.

@@ -154,6 +154,7 @@ Status JudgeLook(const std::string& log_path, const LogFormat* format,
     return status;
   }
   look->judgement = Judge(facts);
+  look->facts = ToText(facts);
   look->of_log = facts.of_log;
   look->has_records = facts.has_format;
   const bool needs_end = look->judgement.verdict == SideVerdict::kOlder &&

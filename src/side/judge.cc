@@ -484,12 +484,12 @@ Judgement Judge(const SideFacts& facts) {
     return LeftBehind(facts,
                       "another one, or an earlier copy, is in its place");
   }
-  return IsEffaced(facts) ? Parted(
-                                "its first page is gone, and no power "
-                                "loss took it: it was written over, or "
-                                "its copying broken off; put a whole copy "
-                                "of it there")
-                          : JudgeContent(facts);
+  return IsEffaced(facts)
+             ? Parted(
+                   "its first page is gone: it was written over, its "
+                   "copying was broken off, or it was copied from a file "
+                   "system that had gone down; put a whole copy of it there")
+             : JudgeContent(facts);
 }
 
 std::string UnusableMessage(const std::string& log_path,

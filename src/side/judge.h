@@ -76,6 +76,9 @@ struct SideFacts {
   uint64_t AtStake() const;
 };
 
+// The facts by name, for whoever wants to know why the judge says so.
+std::string ToText(const SideFacts& facts);
+
 enum class SideVerdict : uint8_t {
   kNone,
   // Holds nothing that its log lacks, of no log or of one that was closed.

@@ -25,7 +25,8 @@ struct Reading {
 bool MeansNone(int error) {
   return error == ENODATA || error == EOPNOTSUPP || error == ENOSYS ||
          error == EPERM || error == EINVAL || error == ERANGE ||
-         error == ENOENT || error == ENOTDIR || error == ELOOP;
+         error == E2BIG || error == ENOENT || error == ENOTDIR ||
+         error == ELOOP;
 }
 
 // `bytes` and errno are those of getxattr.
@@ -62,14 +63,14 @@ int WhatStays(int result, const Log& log) {
 
 }  // namespace
 
-uint64_t LogIdOf(uint64_t inode, uint64_t birth) {
-  return NameHashOf(std::to_string(inode) + " " + std::to_string(birth));
+bool IsCopy(const LogMark& mark, uint64_t inode, uint64_t birth) {
+  return mark.log_inode != inode ||
+         (mark.log_birth != 0 && birth != 0 && mark.log_birth != birth);
 }
 
 bool MarkLog(int fd, const SideHeader& header) {
   const LogMark mark = {NameHashOf(BootId()), header.mount_epoch,
-                        header.file_id,
-                        LogIdOf(header.log_inode, header.log_birth)};
+                        header.file_id, header.log_inode, header.log_birth};
   return ::fsetxattr(fd, kName, &mark, sizeof(mark), 0) == 0;
 }
 

@@ -32,10 +32,13 @@ struct LogMark {
   uint64_t boot = 0;         // NameHashOf() the boot id
   uint64_t mount_epoch = 0;  // this and file_id as in the side file's header
   uint64_t file_id = 0;
-  uint64_t log_id = 0;  // LogIdOf() the log, which a copy has not
+  uint64_t log_inode = 0;  // as there; a copy has others
+  uint64_t log_birth = 0;
 };
 
-uint64_t LogIdOf(uint64_t inode, uint64_t birth);
+// Whether the log is another file than was marked. Where a birth is not known
+// the inode's number tells.
+bool IsCopy(const LogMark& mark, uint64_t inode, uint64_t birth);
 
 // Its owner knows it by a descriptor, wherever it has been moved to. Others by
 // path, also of a symbolic link to it.

@@ -196,7 +196,98 @@ Status GatherOfClosed(const std::string& log_path, const Side& side,
              : status;
 }
 
+const char* ToString(SideContent content) {
+  switch (content) {
+    case SideContent::kMissing:
+      return "missing";
+    case SideContent::kLost:
+      return "lost";
+    case SideContent::kBlank:
+      return "blank";
+    case SideContent::kIdle:
+      return "idle";
+    case SideContent::kLive:
+      return "live";
+    case SideContent::kTornHeader:
+      return "torn header";
+    case SideContent::kGarbled:
+      return "garbled";
+  }
+  return "?";
+}
+
+const char* ToString(Witness witness) {
+  switch (witness) {
+    case Witness::kSame:
+      return "same";
+    case Witness::kOther:
+      return "other";
+    case Witness::kUnknown:
+      return "unknown";
+  }
+  return "?";
+}
+
+const char* ToString(EndKind kind) {
+  switch (kind) {
+    case EndKind::kClean:
+      return "clean";
+    case EndKind::kUnfinished:
+      return "unfinished";
+    case EndKind::kTorn:
+      return "torn";
+    case EndKind::kDamaged:
+      return "damaged";
+    case EndKind::kAlien:
+      return "no records";
+  }
+  return "?";
+}
+
+std::string TextOf(const RecordsEnd& end) {
+  return std::string(ToString(end.kind)) + " " + std::to_string(end.offset);
+}
+
 }  // namespace
+
+std::string ToText(const SideFacts& facts) {
+  std::string text = std::string("content=") + ToString(facts.content);
+  const auto add = [&text](const char* name, const std::string& value) {
+    text += std::string(", ") + name + "=" + value;
+  };
+  add("written", std::to_string(facts.written));
+  add("filled", std::to_string(facts.filled));
+  add("log_bytes", std::to_string(facts.log_bytes));
+  add("sum", ToString(facts.sum));
+  add("sum_begin", std::to_string(facts.sum_begin));
+  add("mount", ToString(facts.mount));
+  add("of_log", TextOf(facts.of_log));
+  add("of_both", TextOf(facts.of_both));
+  const auto add_if = [&text](const char* name, bool is_true) {
+    text += is_true ? std::string(", ") + name : "";
+  };
+  add_if("has_log", facts.has_log);
+  add_if("is_log_name", facts.is_log_name);
+  add_if("has_other_names", facts.has_other_names);
+  add_if("is_wanted", facts.is_wanted);
+  add_if("has_size", facts.has_size);
+  add_if("is_marked", facts.is_marked);
+  add_if("is_copy", facts.is_copy);
+  add_if("has_header", facts.has_header);
+  add_if("has_words", facts.has_words);
+  add_if("is_named", facts.is_named);
+  add_if("is_its_log", facts.is_its_log);
+  add_if("is_its_name", facts.is_its_name);
+  add_if("is_other_boot", facts.is_other_boot);
+  add_if("log_has_all", facts.log_has_all);
+  add_if("sum_covers_log", facts.sum_covers_log);
+  add_if("goes_on", facts.goes_on);
+  add_if("has_other_bytes", facts.has_other_bytes);
+  add_if("has_format", facts.has_format);
+  add_if("can_be_joined", facts.can_be_joined);
+  add_if("went_on_without", facts.went_on_without);
+  return text;
+}
 
 Status GatherFacts(const std::string& log_path, const Side& side,
                    const PosixFile& log, const LogFormat* format,
@@ -213,8 +304,7 @@ Status GatherFacts(const std::string& log_path, const Side& side,
   facts->has_size = side.stat.st_size > 0;
   facts->is_marked = side.is_marked;
   if (side.is_marked) {
-    facts->is_copy =
-        side.mark.log_id != LogIdOf(side.log.st_ino, side.log_birth);
+    facts->is_copy = IsCopy(side.mark, side.log.st_ino, side.log_birth);
     facts->marked_mount =
         WitnessOfMount(side.mark.mount_epoch, side.log.st_dev);
   }

@@ -15,6 +15,7 @@
 #include "src/base/align.h"
 #include "src/base/file_identity.h"
 #include "src/base/mount_epoch.h"
+#include "src/side/side_file.h"
 #include "src/side/side_trust.h"
 
 namespace uringfs {
@@ -240,7 +241,10 @@ Status FindBoth(const std::string& log_path, Side* side, bool* is_lost) {
       side->content == SideContent::kBlank && side->stat.st_size == 0;
   *is_lost =
       side->is_marked && (is_empty || side->content == SideContent::kMissing);
-  return error == 0
+  // A file system that has no side files may answer whatever it likes.
+  const bool has_none = side->content == SideContent::kMissing &&
+                        !SideFile::RefusalBeside(log_path).empty();
+  return error == 0 || has_none
              ? status
              : Status::FromErrno(
                    error,

@@ -85,6 +85,7 @@ JsonObject ToJson(const SideFileInfo& info, Unusable unusable) {
       .Add("log_path", info.log_path)
       .Add("state", ToString(info.state))
       .Add("reason", info.reason)
+      .Add("facts", info.facts)
       .Add("recover", Plan(info, unusable))
       .AddNumber("bytes_at_stake", info.at_stake)
       .AddBool("knows_stake", info.knows_stake)
@@ -105,6 +106,9 @@ std::string ToText(const SideFileInfo& info) {
       info.path + "\n  verdict     " + ToString(info.state) + "\n";
   if (!info.reason.empty()) {
     text += "  reason      " + info.reason + "\n";
+  }
+  if (!info.facts.empty()) {
+    text += "  facts       " + info.facts + "\n";
   }
   text += "  at stake    " +
           (info.knows_stake ? Bytes(info.at_stake) + " that the log lacks"

@@ -2,6 +2,9 @@
 
 #include "plugin/fs_options.h"
 
+#include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -31,14 +34,17 @@ TEST(FsOptionsTest, SizesTakeSuffixes) {
 }
 
 TEST(FsOptionsTest, EveryOptionCanBeSet) {
+  const std::string text =
+      "wal_buffer_bytes=8K;wal_buffers=5;wal_ring=private;"
+      "wal_ring_after_bytes=1;wal_drain_within=2ms;wal_durable_within=5ms;"
+      "wal_preextend=on;wal_preextend_bytes=64K;wal_flush_window_bytes=128K;"
+      "data_cached_bytes=7;data_buffer_bytes=1M;data_buffers=6;"
+      "data_writes_in_flight=3;max_buffer_bytes=32M;data_cache=all;"
+      "compaction_reads=cached;direct_io=required;io_engine=pwrite;"
+      "stats_file=/x/y";
   UringFsOptions options;
-  ASSERT_TRUE(ParseFsOptions("wal_buffer_bytes=8K; wal_buffers = 5;"
-                             "data_buffer_bytes=1M;data_buffers=6;"
-                             "data_writes_in_flight=3;direct_io=required;"
-                             "wal_ring=private;"
-                             "io_engine=pwrite;stats_file=/x/y;",
-                             ';', &options)
-                  .ok());
+  ASSERT_TRUE(ParseFsOptions(text, ';', &options).ok());
+  EXPECT_EQ(FormatFsOptions(options), text);
   EXPECT_EQ(options.wal_buffer_bytes, 8192u);
   EXPECT_EQ(options.wal_buffers, 5u);
   EXPECT_EQ(options.data_buffer_bytes, 1u << 20);
@@ -48,6 +54,13 @@ TEST(FsOptionsTest, EveryOptionCanBeSet) {
   EXPECT_EQ(options.direct_io, DirectIo::kRequired);
   EXPECT_EQ(options.io_engine, IoEngine::kPwrite);
   EXPECT_EQ(options.stats_file, "/x/y");
+}
+
+TEST(FsOptionsTest, AValueThatIsNoneOfTheChoicesIsRefused) {
+  UringFsOptions options;
+  options.data_cache = static_cast<DataCache>(99);
+  EXPECT_THAT(ValidateFsOptions(options).ToString(),
+              AllOf(HasSubstr("'data_cache'"), HasSubstr("auto|none|all")));
 }
 
 TEST(FsOptionsTest, FormattedOptionsParseToTheSame) {
@@ -192,14 +205,24 @@ TEST(FsOptionsTest, ABadEnvironmentVariableIsAnErrorThatNamesIt) {
   EXPECT_TRUE(ApplyOptionsVariable(&options).ok());
 }
 
-TEST(FsOptionsTest, TheDescriptionHasEveryOption) {
-  const std::string text = DescribeFsOptions();
-  for (const char* name :
-       {"wal_buffer_bytes", "wal_buffers", "wal_ring", "data_buffer_bytes",
-        "data_buffers", "data_writes_in_flight", "direct_io", "io_engine",
-        "stats_file"}) {
-    EXPECT_THAT(text, HasSubstr(std::string(name) + ": "));
+// A row each in plugin/README.md: name, type, default, range, meaning.
+TEST(FsOptionsTest, TheReadmeHasEveryOptionWithItsDefault) {
+  std::ifstream file(URINGFS_PLUGIN_README);
+  const std::string readme((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
+  std::istringstream options(FormatFsOptions(UringFsOptions()));
+  std::string option;
+  int rows = 0;
+  while (std::getline(options, option, ';')) {
+    const size_t equals = option.find('=');
+    const std::string value = option.substr(equals + 1);
+    EXPECT_THAT(readme,
+                testing::ContainsRegex(
+                    "\n[|] `" + option.substr(0, equals) + "` [|] [a-z]+ [|] " +
+                    (value.empty() ? "empty" : "`" + value + "`") + " [|]"));
+    ++rows;
   }
+  EXPECT_GT(rows, 1);
 }
 
 }  // namespace

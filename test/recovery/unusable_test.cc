@@ -170,6 +170,9 @@ TEST_F(UnusableTest, TheLogWasReplacedByAnotherOneAndHadAllBytes) {
   const RecoveryReport report = Recover(built_.log_path);
   EXPECT_EQ(report.outcome, RecoveryOutcome::kUnusable) << report.message;
   EXPECT_THAT(report.message, testing::HasSubstr("replaced since"));
+  // What led to it is told, too.
+  EXPECT_THAT(report.facts, testing::HasSubstr("sum="));
+  EXPECT_EQ(report.facts, test::Inspect(built_.log_path).facts);
   EXPECT_TRUE(exists(built_.side_path()));
 }
 

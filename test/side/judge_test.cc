@@ -18,34 +18,6 @@ constexpr uint64_t kWritten = 1000;
 constexpr uint64_t kFilled = 2000;
 constexpr uint64_t kSumBegin = 500;
 
-std::string Describe(const SideFacts& facts) {
-  std::string text = "content " + std::to_string(int(facts.content));
-  const auto add = [&text](const char* name, bool value) {
-    text += value ? std::string(", ") + name : "";
-  };
-  add("has_log", facts.has_log);
-  add("has_other_names", facts.has_other_names);
-  add("is_wanted", facts.is_wanted);
-  add("is_its_log", facts.is_its_log);
-  add("is_its_name", facts.is_its_name);
-  add("is_other_boot", facts.is_other_boot);
-  add("log_has_all", facts.log_has_all);
-  add("sum_covers_log", facts.sum_covers_log);
-  add("goes_on", facts.goes_on);
-  add("has_other_bytes", facts.has_other_bytes);
-  add("can_be_joined", facts.can_be_joined);
-  add("has_format", facts.has_format);
-  add("went_on_without", facts.went_on_without);
-  add("distrust", !facts.distrust.empty());
-  add("is_marked", facts.is_marked);
-  return text + ", mount " + std::to_string(int(facts.mount)) + ", sum " +
-         std::to_string(int(facts.sum)) + ", written " +
-         std::to_string(facts.written) + ", log records end at " +
-         std::to_string(facts.of_log.offset) + ", joined kind " +
-         std::to_string(int(facts.of_both.kind)) + " at " +
-         std::to_string(facts.of_both.stopped_at);
-}
-
 constexpr Witness kWitnesses[] = {Witness::kSame, Witness::kOther,
                                   Witness::kUnknown};
 
@@ -235,7 +207,7 @@ TEST(JudgeTest, NothingAcknowledgedIsGivenUpForNoReason) {
     unusable += judgement.verdict == SideVerdict::kUnusable ? 1 : 0;
     CheckVerdict(facts, judgement);
     if (::testing::Test::HasFailure()) {
-      ADD_FAILURE() << ToString(judgement.verdict) << ": " << Describe(facts);
+      ADD_FAILURE() << ToString(judgement.verdict) << ": " << ToText(facts);
     }
   });
   EXPECT_GT(unusable, 0);

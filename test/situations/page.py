@@ -1,5 +1,5 @@
 # Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
-"""The matrix as a table in Markdown, between two comments of plugin/README.md.
+"""The matrix as a table in Markdown, between two comments of plugin/docs/situations.md.
 """
 
 import pathlib
@@ -7,7 +7,7 @@ import pathlib
 import table
 from table import CHANGES, EVENTS, WAYS
 
-README = pathlib.Path(__file__).resolve().parents[2] / "plugin/README.md"
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "plugin/docs/situations.md"
 BEGIN = "<!-- situations: written by test/situations/run.py --write-table -->"
 END = "<!-- /situations -->"
 
@@ -77,18 +77,18 @@ def text():
 
 
 def put(write):
-    """0 if the README has this table, or has it now."""
-    readme = README.read_text()
+    """0 if the page has this table, or has it now."""
+    readme = PAGE.read_text()
     head, begin, rest = readme.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
-        print(f"{README} lacks the comments {BEGIN} and {END}")
+        print(f"{PAGE} lacks the comments {BEGIN} and {END}")
         return 1
     wanted = f"{head}{BEGIN}\n{text()}\n{END}{tail}"
     if wanted == readme:
         return 0
     if write:
-        README.write_text(wanted)
+        PAGE.write_text(wanted)
         return 0
-    print(f"{README} has another table: test/situations/run.py --write-table")
+    print(f"{PAGE} has another table: test/situations/run.py --write-table")
     return 1

@@ -197,7 +197,7 @@ def parse_args():
     parser.add_argument("--keep", action="store_true",
                         help="leave the files (of folders; mounts go)")
     for flag, what in (("list", "the names of the chosen cells"),
-                       ("table", "the table of plugin/README.md"),
+                       ("table", "the table of plugin/docs/situations.md"),
                        ("check-table", "whether it is the one there"),
                        ("write-table", "puts it there"),
                        ("self-test", "whether broken outcomes are noticed")):
