@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "src/base/file_identity.h"
+
 namespace uringfs {
 namespace {
 
@@ -63,14 +65,21 @@ int WhatStays(int result, const Log& log) {
 
 }  // namespace
 
-bool IsCopy(const LogMark& mark, uint64_t inode, uint64_t birth) {
+bool IsCopy(const LogMark& mark, const std::string& log_path, uint64_t inode,
+            uint64_t birth) {
+  if (mark.log_birth != 0 && birth != 0) {
+    return mark.log_inode != inode || mark.log_birth != birth;
+  }
+  const uint64_t file_system = FileSystemIdOf(log_path);
   return mark.log_inode != inode ||
-         (mark.log_birth != 0 && birth != 0 && mark.log_birth != birth);
+         (mark.file_system != 0 && file_system != 0 &&
+          mark.file_system != file_system);
 }
 
 bool MarkLog(int fd, const SideHeader& header) {
   const LogMark mark = {NameHashOf(BootId()), header.mount_epoch,
-                        header.file_id, header.log_inode, header.log_birth};
+                        header.file_id,       header.log_inode,
+                        header.log_birth,     header.file_system};
   return ::fsetxattr(fd, kName, &mark, sizeof(mark), 0) == 0;
 }
 

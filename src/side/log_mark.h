@@ -34,11 +34,13 @@ struct LogMark {
   uint64_t file_id = 0;
   uint64_t log_inode = 0;  // as there; a copy has others
   uint64_t log_birth = 0;
+  uint64_t file_system = 0;
 };
 
-// Whether the log is another file than was marked. Where a birth is not known
-// the inode's number tells.
-bool IsCopy(const LogMark& mark, uint64_t inode, uint64_t birth);
+// Whether the log at `log_path` is another file than was marked. Where a birth
+// is not known the file system tells.
+bool IsCopy(const LogMark& mark, const std::string& log_path, uint64_t inode,
+            uint64_t birth);
 
 // Its owner knows it by a descriptor, wherever it has been moved to. Others by
 // path, also of a symbolic link to it.

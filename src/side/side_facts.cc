@@ -304,7 +304,8 @@ Status GatherFacts(const std::string& log_path, const Side& side,
   facts->has_size = side.stat.st_size > 0;
   facts->is_marked = side.is_marked;
   if (side.is_marked) {
-    facts->is_copy = IsCopy(side.mark, side.log.st_ino, side.log_birth);
+    facts->is_copy =
+        IsCopy(side.mark, log_path, side.log.st_ino, side.log_birth);
     facts->marked_mount =
         WitnessOfMount(side.mark.mount_epoch, side.log.st_dev);
   }

@@ -261,6 +261,23 @@ TEST_F(LogMarkTest, AFirstPageThatIsGone) {
   }
 }
 
+// Where births are not known.
+TEST_F(LogMarkTest, ACopyIsToldByTheFileSystemToo) {
+  bool is_marked = false;
+  LogMark mark;
+  ASSERT_EQ(FindMark(path_, &is_marked, &mark), 0);
+  ASSERT_TRUE(is_marked);
+  EXPECT_FALSE(IsCopy(mark, path_, mark.log_inode, mark.log_birth));
+  EXPECT_TRUE(IsCopy(mark, path_, mark.log_inode + 1, mark.log_birth));
+  EXPECT_EQ(IsCopy(mark, path_, mark.log_inode, mark.log_birth + 1),
+            mark.log_birth != 0);
+  mark.log_birth = 0;
+  EXPECT_FALSE(IsCopy(mark, path_, mark.log_inode, 7));
+  mark.file_system += 1;
+  EXPECT_EQ(IsCopy(mark, path_, mark.log_inode, 7), mark.file_system != 1);
+  EXPECT_FALSE(IsCopy(mark, "/no/such/file", mark.log_inode, 7));
+}
+
 // A disk that does not tell is no log without a mark.
 TEST_F(LogMarkTest, AMarkThatCannotBeRead) {
   CopyLog();
