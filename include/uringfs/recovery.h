@@ -113,6 +113,7 @@ struct RecoveryReport {
   uint64_t recovered_bytes = 0;  // bytes that only the ring had
   uint64_t cut_bytes = 0;        // bytes, zeros too, of a torn end or a hole
   uint64_t lost_bytes = 0;       // of those acknowledged, by choice
+  bool knows_lost = true;        // false: nobody can tell how many
   std::string kept_path;         // where the copy is, if one was kept
   std::string kept_log_path;     // kAccepted: that of the log as it was
   bool is_own = false;           // kBusy: it is this process that has the log

@@ -368,11 +368,10 @@ Status Recovery::Choose(const SideLook& look) {
     return Status::Ok();
   }
   const bool accepts = options_.unusable == Unusable::kAccept;
-  Status status;
-  if (accepts && !judgement.is_parted && look.side.has_log &&
-      look.side.content == SideContent::kLive) {
-    status = Accept(look);
-  }
+  const bool moves = accepts && !judgement.is_parted && look.side.has_log &&
+                     look.side.content == SideContent::kLive;
+  report_->knows_lost = moves ? judgement.knows_rest : judgement.knows_stake;
+  Status status = moves ? Accept(look) : Status::Ok();
   if (status.ok()) {
     status = SetChosenAside(look.side, &report_->kept_path);
   }
@@ -383,9 +382,8 @@ Status Recovery::Choose(const SideLook& look) {
       accepts ? RecoveryOutcome::kAccepted : RecoveryOutcome::kDiscarded,
       "by choice, " + std::to_string(report_->recovered_bytes) +
           " bytes were moved into the log, and " +
-          ((accepts ? judgement.knows_rest : judgement.knows_stake)
-               ? std::to_string(report_->lost_bytes)
-               : "an unknown number of") +
+          (report_->knows_lost ? std::to_string(report_->lost_bytes)
+                               : "an unknown number of") +
           " acknowledged bytes are not in it" +
           (report_->cut_bytes > 0
                ? "; " + std::to_string(report_->cut_bytes) +

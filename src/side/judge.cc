@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include "uringfs/internal/shell_word.h"
+
 namespace uringfs {
 namespace {
 
@@ -137,14 +139,16 @@ Judgement JudgeWithoutLog(const SideFacts& facts) {
     return judgement;
   }
   Judgement judgement = Unusable(
-      facts, "its log, of " + std::to_string(facts.filled) +
-                 " bytes, is gone: " +
-                 (facts.is_wanted
-                      ? "the database may still need it; put it back. If an "
-                        "older backup was restored here it is not that one's"
-                      : "somebody has moved it, in which case put it back; or "
-                        "the database was opened or destroyed without uringfs, "
-                        "which deletes it"));
+      facts,
+      "its log, of " + std::to_string(facts.filled) + " bytes, is gone: " +
+          (facts.is_wanted
+               ? "the database may still need it; put it back (unless RepairDB "
+                 "has moved it to lost/). If an older backup was restored here "
+                 "it is not that one's"
+               : "somebody has moved it, in which case put it back; or the "
+                 "database was opened or destroyed without uringfs, which "
+                 "deletes it; or it was recovered and deleted since, and this "
+                 "is an older side file, of which nothing is missing"));
   // Else nothing of it is in the ring.
   judgement.knows_stake = judgement.at_stake > 0;
   return judgement;
@@ -399,7 +403,7 @@ Judgement JudgeContent(const SideFacts& facts) {
     case SideContent::kMissing:
       return Say(SideVerdict::kNone, "");
     case SideContent::kLost:
-      return LeftBehind(facts, "it is not there");
+      return LeftBehind(facts, "it is not there, or empty");
     case SideContent::kBlank:
       // Its maker died before there was anything in it; or the machine went
       // down before its first page was written. The log tells.
@@ -427,22 +431,6 @@ std::string AbsolutePath(const std::string& path) {
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(path, error);
   return error ? path : absolute.string();
-}
-
-// As a shell reads it back.
-std::string ShellWord(const std::string& text) {
-  const bool is_plain = text.find_first_not_of(
-                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                            "abcdefghijklmnopqrstuvwxyz"
-                            "0123456789/._-+=:,@%") == std::string::npos;
-  if (is_plain) {
-    return text;
-  }
-  std::string word = "'";
-  for (const char c : text) {
-    word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  }
-  return word + "'";
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ ExitCode Inspect(const std::vector<std::string>& directories, bool as_json) {
         text += ToText(info);
       }
     }
-    const std::string reminder = RemindOfWalDir(directory, directories);
+    const std::string reminder = RemindOfWalDir(directory, directories, "");
     if (!reminder.empty()) {
       code = Worse(code, kNeedsRecovery);
       std::cerr << "uringfs: " << reminder << "\n";

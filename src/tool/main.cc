@@ -35,8 +35,9 @@ NNNNNN.log.uringfs. A clean close removes it; a killed process leaves it.
 Opening the database through uringfs recovers by itself. `recover` does it
 before something else opens the database: RocksDB on posix, a copy, a backup.
 
-  inspect   shows each side file in DIR, the verdict on it, the bytes at stake
-            and what `recover` would do; changes nothing
+  inspect   shows each side file in DIR, the verdict on it, the facts behind
+            that (for bug reports), the bytes at stake and what `recover` would
+            do; changes nothing
   recover   moves what side files of dead owners hold into their logs, makes
             the logs durable and removes the side files. Takes DIR/LOCK first,
             as RocksDB does, where it exists. May be killed and run again.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
@@ -179,13 +180,41 @@ void ReadLog(const std::string& path, DatabaseFound* database) {
   database->by_uringfs = said.substr(0, said.find("; options"));
 }
 
+// Of the database in that directory. Somebody else who only tries to open it
+// renames it.
+bool IsInfoLog(const std::string& name) {
+  return name == "LOG" || name.rfind("LOG.old.", 0) == 0;
+}
+
+// The one in a db_log_dir, which is named after the database's path.
+DatabaseFound LogOfDatabase(const std::map<std::string, DatabaseFound>& logs,
+                            const std::string& path) {
+  std::string prefix;
+  for (const char c : path) {
+    const bool stays = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                       c == '-' || c == '.' || c == '_';
+    prefix += stays ? std::string(1, c) : prefix.empty() ? "" : "_";
+  }
+  prefix += "_LOG";
+  for (const auto& [name, log] : logs) {
+    if (name.rfind(prefix, 0) == 0) {
+      return log;
+    }
+  }
+  return {};
+}
+
 void FindDatabases(const ProcessLook& process, Patient* patient) {
+  std::map<std::string, DatabaseFound> logs;
   std::map<std::string, DatabaseFound> found;
   std::set<std::pair<std::string, std::string>> counted;
   for (const OpenFile& file : process.files) {
     DatabaseFound& database = found[FolderOf(file.path)];
-    if (NameOf(file.path) == "LOG" && file.is_written) {
+    const std::string name = NameOf(file.path);
+    if (IsInfoLog(name) && file.is_written) {
       ReadLog(process.root + file.path, &database);
+    } else if (name.find("_LOG") != std::string::npos && file.is_written) {
+      ReadLog(process.root + file.path, &logs[name]);
     } else if (!KindOf(NameOf(file.path)).empty()) {
       // A file may be open several times.
       const std::string way = WayOf(file, process);
@@ -193,6 +222,11 @@ void FindDatabases(const ProcessLook& process, Patient* patient) {
     }
   }
   for (auto& [path, database] : found) {
+    const DatabaseFound elsewhere = LogOfDatabase(logs, path);
+    if (database.version.empty()) {
+      database.version = elsewhere.version;
+      database.by_uringfs = elsewhere.by_uringfs;
+    }
     if (!database.files.empty() || !database.version.empty()) {
       database.path = path;
       patient->databases.push_back(database);

@@ -1,7 +1,9 @@
 // Copyright the uringfs authors. SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
+#include <system_error>
 
 #include "src/tool/commands.h"
 #include "src/tool/db_lock.h"
@@ -9,6 +11,7 @@
 #include "src/tool/json.h"
 #include "src/tool/wal_dir.h"
 
+#include "uringfs/internal/shell_word.h"
 #include "uringfs/recovery.h"
 #include "uringfs/rocksdb_wal.h"
 
@@ -21,6 +24,17 @@ bool HasWals(const std::vector<std::string>& logs) {
   });
 }
 
+bool HasManifest(const std::string& directory) {
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(directory, error)) {
+    if (entry.path().filename().string().rfind("MANIFEST-", 0) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // One run of the command: what was done, and what is to be told.
 class Run {
  public:
@@ -30,11 +44,12 @@ class Run {
     options_.unusable = args.unusable;
   }
 
-  // False: nothing may be done.
+  // These return false if nothing may be done.
+  bool AreDirectories(const std::vector<std::string>& directories);
   bool Lock(const std::vector<std::string>& directories);
   void RecoverAll(const std::string& directory);
-  // False: what is to be told which logs it still reads is not there, of a
-  // copy that is not whole, say.
+  // Of a copy that is not whole, say: what tells which logs the database still
+  // reads is not there.
   bool CanTell(const std::vector<std::string>& directories);
   // Of logs elsewhere.
   void Remind(const std::string& directory,
@@ -59,6 +74,17 @@ class Run {
 void Run::Complain(ExitCode code, const std::string& message) {
   code_ = Worse(code_, code);
   std::cerr << "uringfs: " << message << "\n";
+}
+
+bool Run::AreDirectories(const std::vector<std::string>& directories) {
+  for (const std::string& directory : directories) {
+    std::error_code error;
+    if (std::filesystem::exists(directory, error) &&
+        !std::filesystem::is_directory(directory, error)) {
+      Complain(kIoError, directory + ": not a directory; name the database's");
+    }
+  }
+  return code_ == kDone;
 }
 
 bool Run::Lock(const std::vector<std::string>& directories) {
@@ -109,6 +135,7 @@ void Run::RecoverOne(const std::string& log) {
       .AddNumber("recovered_bytes", report.recovered_bytes)
       .AddNumber("cut_bytes", report.cut_bytes)
       .AddNumber("lost_bytes", report.lost_bytes)
+      .AddBool("knows_lost", report.knows_lost)
       .Add("kept_path", report.kept_path)
       .Add("kept_log_path", report.kept_log_path);
   objects_.Add(object);
@@ -172,6 +199,15 @@ void Run::RecoverAll(const std::string& directory) {
   options_.format = formats_.Of(directory);
   if (options_.format == nullptr) {
     options_.format = &RocksDbWal();
+    if (HasWals(logs) && HasManifest(directory)) {
+      Complain(kIoError,
+               directory +
+                   ": its file CURRENT is gone, and with it which MANIFEST "
+                   "tells which logs the database still reads. Put it back: "
+                   "one line, the name of the newest MANIFEST-NNNNNN. Nothing "
+                   "was changed");
+      return;
+    }
     if (HasWals(logs)) {
       // Whether the database still reads them is not known.
       Complain(kNeedsRecovery,
@@ -179,7 +215,7 @@ void Run::RecoverAll(const std::string& directory) {
                    ": logs of a database that is not named, or of one of "
                    "several; name those two, and no other database: uringfs "
                    "recover " +
-                   Words(args_) + "DATABASE " + directory +
+                   Words(args_) + "DATABASE " + ShellWord(directory) +
                    ". Nothing was changed");
       return;
     }
@@ -191,7 +227,8 @@ void Run::RecoverAll(const std::string& directory) {
 
 void Run::Remind(const std::string& directory,
                  const std::vector<std::string>& directories) {
-  const std::string reminder = RemindOfWalDir(directory, directories);
+  const std::string reminder =
+      RemindOfWalDir(directory, directories, Words(args_));
   if (!reminder.empty()) {
     Complain(kNeedsRecovery, reminder);
   }
@@ -212,6 +249,9 @@ void Run::Print() const {
 ExitCode Recover(const std::vector<std::string>& directories,
                  const RecoverArgs& args) {
   Run run(args, directories);
+  if (!run.AreDirectories(directories)) {
+    return run.code();
+  }
   // All of them first: the LOCK of a database guards its wal_dir too, which
   // has none of its own.
   if (run.CanTell(directories) && (args.is_dry_run || run.Lock(directories))) {

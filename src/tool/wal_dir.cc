@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "uringfs/internal/shell_word.h"
 #include "uringfs/recovery.h"
 #include "uringfs/rocksdb_wal.h"
 
@@ -20,7 +21,8 @@ bool IsSameDirectory(const std::string& a, const std::string& b) {
 }  // namespace
 
 std::string RemindOfWalDir(const std::string& directory,
-                           const std::vector<std::string>& directories) {
+                           const std::vector<std::string>& directories,
+                           const std::string& words) {
   const std::string wal_dir = NamedWalDir(directory);
   const bool is_named = std::any_of(directories.begin(), directories.end(),
                                     [&wal_dir](const std::string& named) {
@@ -42,12 +44,12 @@ std::string RemindOfWalDir(const std::string& directory,
     return names +
            "which is not here; if it was moved, name both directories, and no "
            "other database: uringfs recover " +
-           directory + " WAL_DIR";
+           words + ShellWord(directory) + " WAL_DIR";
   }
   return has_logs ? names +
                         "where there are side files; if that is right, name "
                         "both directories: uringfs recover " +
-                        directory + " " + wal_dir
+                        words + ShellWord(directory) + " " + ShellWord(wal_dir)
                   : "";
 }
 

@@ -27,11 +27,12 @@ class Formats {
 // A sentence about the directory for logs that the newest OPTIONS file of the
 // database in `directory` names, if side files stand there and it is none of
 // `directories`, or if it is gone and they are all databases; else "". It may
-// be that
-// of another database of which this is a copy, so nothing may be done there
-// unasked.
+// be that of another database of which this is a copy, so nothing may be done
+// there unasked. `words`: the options of `recover` to be given, with a blank
+// behind.
 std::string RemindOfWalDir(const std::string& directory,
-                           const std::vector<std::string>& directories);
+                           const std::vector<std::string>& directories,
+                           const std::string& words);
 
 }  // namespace uringfs::tool
 

@@ -132,6 +132,10 @@ says_not advice
 if grep -q 'shared ring' "$root/said"; then
   wait_for '1 WAL written, with a side file'
 fi
+# Who cannot have the database renames its LOG all the same.
+ldb "--db=$root/with" put a b > /dev/null 2>&1 && fail "a second owner"
+expect 0 doctor "$writer"
+says 'goes *through uringfs'
 
 run asked_not "LD_PRELOAD=$module"
 wait_for "database *$root/asked_not"

@@ -63,9 +63,20 @@ expect 1 recover --accept --discard "$db"
 expect 1 --discard inspect "$db"
 cp -r "$db" "$root/copy"
 cp -r "$db" "$root/worse"
+cp -r "$db" "$root/garbled"
+cp -r "$db" "$root/lost"
 expect 0 recover --discard "$root/copy"
 says kept
 [ "$(cat "$root/copy/"*.kept1)" = garbage ] || fail "no copy was kept"
+expect 0 recover --json --discard "$root/garbled"
+says '"knows_lost": false'
+# Without CURRENT it is a database all the same.
+mv "$root/lost/CURRENT" "$root/current"
+expect 4 recover --accept "$root/lost"
+says 'CURRENT is gone'
+mv "$root/current" "$root/lost/CURRENT"
+expect 4 recover "$root/lost/CURRENT"
+says 'not a directory'
 cp "$root/side" "$side"
 # The unusable one is told, whatever the others are.
 expect 2 inspect "$root/worse" "$db"
@@ -78,6 +89,11 @@ expect 5 inspect "$root/front"
 says "name $db as the directory of its logs"
 expect 5 recover "$root/front"
 says "name $db as the directory of its logs"
+printf '[DBOptions]\n  wal_dir=%s\n' "$root/w d" > "$root/front/OPTIONS-000123"
+cp -r "$db" "$root/w d"
+expect 5 recover --discard "$root/front"
+says "uringfs recover --discard $root/front '$root/w d'"
+printf '[DBOptions]\n  wal_dir=%s\n' "$db" > "$root/front/OPTIONS-000123"
 expect 0 recover --dry-run "$root/front" "$db/../${db##*/}"
 says "moves"
 
