@@ -397,6 +397,15 @@ bool IsEffaced(const SideFacts& facts) {
          (facts.is_copy || facts.marked_mount == Witness::kSame);
 }
 
+Judgement Effaced(const SideFacts& facts) {
+  return Parted(
+      "its first page is gone, though the log, of " +
+      std::to_string(facts.log_bytes) +
+      " bytes, was left with a whole one: it was written over, its copying was "
+      "broken off, or it was copied from a file system that had gone down; put "
+      "a whole copy of it there");
+}
+
 // By what is in the side file.
 Judgement JudgeContent(const SideFacts& facts) {
   switch (facts.content) {
@@ -472,12 +481,7 @@ Judgement Judge(const SideFacts& facts) {
     return LeftBehind(facts,
                       "another one, or an earlier copy, is in its place");
   }
-  return IsEffaced(facts)
-             ? Parted(
-                   "its first page is gone: it was written over, its "
-                   "copying was broken off, or it was copied from a file "
-                   "system that had gone down; put a whole copy of it there")
-             : JudgeContent(facts);
+  return IsEffaced(facts) ? Effaced(facts) : JudgeContent(facts);
 }
 
 std::string UnusableMessage(const std::string& log_path,

@@ -416,7 +416,13 @@ TEST(JudgeTest, AMarkedLogHasASideFileOfItsOwn) {
       EXPECT_EQ(Judge(effaced).verdict, SideVerdict::kOlder);
     }
     effaced.is_copy = true;
+    effaced.log_bytes = 77;
     EXPECT_TRUE(Judge(effaced).is_parted);
+    EXPECT_THAT(UnusableMessage("d/000007.log", Judge(effaced)),
+                testing::AllOf(testing::HasSubstr("first page is gone"),
+                               testing::HasSubstr("77 bytes"),
+                               testing::HasSubstr("--accept"),
+                               testing::HasSubstr("--discard")));
     effaced.is_copy = false;
   }
   // It may add up to the sum, if it is an older one.
