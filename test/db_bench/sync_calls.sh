@@ -45,8 +45,7 @@ way=$(stat_of wal_sync_way)
 writes=$(per_put "$writes") syncs=$(per_put "$syncs") all=$(per_put "$all")
 echo "per synced put: $writes writes, $syncs fdatasyncs, $all calls for the" \
   "WAL in all; the faster way here is '$way'"
-# The background threads have calls of their own, more a put on a busy machine.
-below "$all" 2.5 || fail "more than a write and a flush"
+below "$all" 2.2 || fail "more than a write and a flush"
 if [ "$way" = dsync ]; then
   below "$syncs" 0.05 || fail "an fdatasync beside the durable write"
   below "$writes" 1.1 || fail "more than one write"

@@ -45,6 +45,10 @@ TEST(FsOptionsTest, EveryOptionCanBeSet) {
   UringFsOptions options;
   ASSERT_TRUE(ParseFsOptions(text, ';', &options).ok());
   EXPECT_EQ(FormatFsOptions(options), text);
+  // Blanks, and a separator at the end.
+  ASSERT_TRUE(
+      ParseFsOptions(" wal_buffers = 5; direct_io=required; ;", ';', &options)
+          .ok());
   EXPECT_EQ(options.wal_buffer_bytes, 8192u);
   EXPECT_EQ(options.wal_buffers, 5u);
   EXPECT_EQ(options.data_buffer_bytes, 1u << 20);
