@@ -94,64 +94,60 @@ bool ParseMilliseconds(const std::string& text, uint64_t* number) {
   return true;
 }
 
-bool IsPowerOfTwoInRange(const Option& option, uint64_t value) {
-  return value >= option.low && value <= option.high &&
-         (value & (value - 1)) == 0;
+std::string FormatCount(uint64_t count) { return std::to_string(count); }
+
+std::string FormatMilliseconds(uint64_t count) {
+  return std::to_string(count) + "ms";
 }
 
 bool IsInRange(const Option& option, uint64_t value) {
   return value >= option.low && value <= option.high;
 }
 
-template <bool (*kParse)(const std::string&, uint64_t*),
-          bool (*kIsInRange)(const Option&, uint64_t)>
-bool SetNumber(const Option& option, const std::string& text,
-               UringFsOptions* options) {
-  uint64_t number = 0;
-  if (!kParse(text, &number) || !kIsInRange(option, number)) {
-    return false;
-  }
-  options->*option.number = static_cast<uint32_t>(number);
-  return true;
+bool IsPowerOfTwoInRange(const Option& option, uint64_t value) {
+  return IsInRange(option, value) && (value & (value - 1)) == 0;
 }
 
-template <bool (*kIsInRange)(const Option&, uint64_t)>
-bool IsValidNumber(const Option& option, const UringFsOptions& options) {
-  return kIsInRange(option, options.*option.number);
-}
+// Numbers that are shown, read and checked like that.
+template <const auto& kNoun, std::string (*kShow)(uint64_t),
+          bool (*kParse)(const std::string&, uint64_t*),
+          bool (*kIsInRange)(const Option&, uint64_t)>
+struct Number {
+  static std::string Range(const Option& option) {
+    return std::string(kNoun) + " from " + kShow(option.low) + " to " +
+           kShow(option.high);
+  }
+  static std::string Format(const Option& option,
+                            const UringFsOptions& options) {
+    return kShow(options.*option.number);
+  }
+  static bool Set(const Option& option, const std::string& text,
+                  UringFsOptions* options) {
+    uint64_t number = 0;
+    if (!kParse(text, &number) || !kIsInRange(option, number)) {
+      return false;
+    }
+    options->*option.number = static_cast<uint32_t>(number);
+    return true;
+  }
+  static bool IsValid(const Option& option, const UringFsOptions& options) {
+    return kIsInRange(option, options.*option.number);
+  }
+  static constexpr Kind kKind = {&Range, &Format, &Set, &IsValid};
+};
+
+constexpr char kSizeNoun[] = "a power of two";
+constexpr char kCountNoun[] = "a number";
+constexpr char kTimeNoun[] = "a time";
 
 // A number of bytes; shown with K, M or G.
-constexpr Kind kPowerOfTwo = {
-    [](const Option& option) {
-      return "a power of two from " + FormatSize(option.low) + " to " +
-             FormatSize(option.high);
-    },
-    [](const Option& option, const UringFsOptions& options) {
-      return FormatSize(options.*option.number);
-    },
-    &SetNumber<ParseNumber, IsPowerOfTwoInRange>,
-    &IsValidNumber<IsPowerOfTwoInRange>};
-
-constexpr Kind kCount = {
-    [](const Option& option) {
-      return "a number from " + std::to_string(option.low) + " to " +
-             std::to_string(option.high);
-    },
-    [](const Option& option, const UringFsOptions& options) {
-      return std::to_string(options.*option.number);
-    },
-    &SetNumber<ParseNumber, IsInRange>, &IsValidNumber<IsInRange>};
-
+constexpr const Kind& kPowerOfTwo =
+    Number<kSizeNoun, FormatSize, ParseNumber, IsPowerOfTwoInRange>::kKind;
+constexpr const Kind& kCount =
+    Number<kCountNoun, FormatCount, ParseNumber, IsInRange>::kKind;
 // Milliseconds, unless "s" or "ms" follows.
-constexpr Kind kTime = {
-    [](const Option& option) {
-      return "a time from " + std::to_string(option.low) + "ms to " +
-             std::to_string(option.high) + "ms";
-    },
-    [](const Option& option, const UringFsOptions& options) {
-      return std::to_string(options.*option.number) + "ms";
-    },
-    &SetNumber<ParseMilliseconds, IsInRange>, &IsValidNumber<IsInRange>};
+constexpr const Kind& kTime =
+    Number<kTimeNoun, FormatMilliseconds, ParseMilliseconds, IsInRange>::kKind;
 
 constexpr Kind kPath = {
     [](const Option&) { return std::string("a path, - or nothing"); },

@@ -34,7 +34,7 @@ void Describe(const SideLook& look, SideFileInfo* info) {
   info->reason = info->state == SideState::kUnusable
                      ? UnusableMessage(info->log_path, look.judgement)
                      : look.judgement.reason;
-  info->facts = look.facts;
+  info->facts = look.is_owned ? "" : ToText(look.facts);
   info->at_stake = look.judgement.at_stake;
   info->knows_stake = look.judgement.knows_stake;
   info->is_parted = look.judgement.is_parted;

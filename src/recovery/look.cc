@@ -148,15 +148,14 @@ Status LookUnderLock(const std::string& log_path, Side* side, bool* is_same) {
 
 Status JudgeLook(const std::string& log_path, const LogFormat* format,
                  SideLook* look) {
-  SideFacts facts;
-  Status status = GatherFacts(log_path, look->side, look->log, format, &facts);
+  Status status =
+      GatherFacts(log_path, look->side, look->log, format, &look->facts);
   if (!status.ok()) {
     return status;
   }
-  look->judgement = Judge(facts);
-  look->facts = ToText(facts);
-  look->of_log = facts.of_log;
-  look->has_records = facts.has_format;
+  look->judgement = Judge(look->facts);
+  look->of_log = look->facts.of_log;
+  look->has_records = look->facts.has_format;
   const bool needs_end = look->judgement.verdict == SideVerdict::kOlder &&
                          !IsLive(look->side) && look->side.has_log &&
                          format != nullptr && format->Knows(log_path) &&

@@ -22,7 +22,7 @@ struct SideLook {
   PosixFile log;          // open for reading, if there is one
   bool is_owned = false;  // somebody holds the log; it was not judged
   Judgement judgement;    // unless is_owned
-  std::string facts;      // what it was made of, as text
+  SideFacts facts;        // what it was made of
   RecordsEnd of_log;      // kOlder, if has_records
   bool has_records = false;
 

@@ -15,7 +15,6 @@
 
 #include "uringfs/recovery.h"
 
-#include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -360,7 +359,7 @@ Status Recovery::Remove(const SideLook& look) {
 // Somebody has chosen, or has to.
 Status Recovery::Choose(const SideLook& look) {
   const Judgement& judgement = look.judgement;
-  report_->facts = look.facts;
+  report_->facts = ToText(look.facts);
   report_->lost_bytes = judgement.at_stake;
   if (options_.unusable == Unusable::kLeave) {
     report_->outcome = RecoveryOutcome::kUnusable;

@@ -241,17 +241,19 @@ Status FindBoth(const std::string& log_path, Side* side, bool* is_lost) {
       side->content == SideContent::kBlank && side->stat.st_size == 0;
   *is_lost =
       side->is_marked && (is_empty || side->content == SideContent::kMissing);
+  if (error == 0) {
+    return status;
+  }
   // A file system that has no side files may answer whatever it likes.
   const bool has_none = side->content == SideContent::kMissing &&
                         !SideFile::RefusalBeside(log_path).empty();
-  return error == 0 || has_none
-             ? status
-             : Status::FromErrno(
-                   error,
-                   "read the attribute user.uringfs (if the file system cannot "
-                   "be repaired, put a copy of the log in its place, made by "
-                   "`cp -p`) of",
-                   log_path);
+  return has_none ? status
+                  : Status::FromErrno(
+                        error,
+                        "read the attribute user.uringfs (if the file system "
+                        "cannot be repaired, put a copy of the log in its "
+                        "place, made by `cp -p`) of",
+                        log_path);
 }
 
 // Of the log it served last. Earlier versions have the state at the same place.

@@ -215,15 +215,15 @@ void FindDatabases(const ProcessLook& process, Patient* patient) {
       ReadLog(process.root + file.path, &database);
     } else if (name.find("_LOG") != std::string::npos && file.is_written) {
       ReadLog(process.root + file.path, &logs[name]);
-    } else if (!KindOf(NameOf(file.path)).empty()) {
+    } else if (!KindOf(name).empty()) {
       // A file may be open several times.
       const std::string way = WayOf(file, process);
       database.files[way] += counted.emplace(file.path, way).second ? 1 : 0;
     }
   }
   for (auto& [path, database] : found) {
-    const DatabaseFound elsewhere = LogOfDatabase(logs, path);
     if (database.version.empty()) {
+      const DatabaseFound elsewhere = LogOfDatabase(logs, path);
       database.version = elsewhere.version;
       database.by_uringfs = elsewhere.by_uringfs;
     }
